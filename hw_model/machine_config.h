@@ -1,0 +1,84 @@
+// The parameters of one LPA machine: everything that decides its timing and its arithmetic. Validated once, then
+// passed by const reference.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "quant/formats/arithmetic.h"
+
+namespace lpa::hw {
+
+/// A machine that cannot be built: one line that names the parameter, its value and what would be right.
+class ConfigError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct ArrayConfig {
+  int rows = 8;     ///< R: inputs (k) of a tile.
+  int columns = 8;  ///< C: a tile has C * (8 / weight bits) outputs (n).
+  bool double_buffer_weights = true;  ///< Load the next tile's weights while this one streams.
+};
+
+/// One on-chip SRAM, used as two halves.
+struct BufferConfig {
+  int kib = 128;        ///< Capacity of both halves together, KiB.
+  int port_bytes = 64;  ///< Bytes read and bytes written per cycle.
+};
+
+struct DmaConfig {
+  int burst_bytes = 64;  ///< Largest transaction.
+  int outstanding = 16;  ///< Transactions in flight per engine.
+};
+
+/// `ideal` memory: a fixed latency and a bandwidth that all transactions share.
+struct MemoryConfig {
+  int latency = 40;           ///< Cycles from the request to the first data.
+  int bytes_per_cycle = 16;   ///< 8 GB/s at 500 MHz.
+  int mib = 256;              ///< Size, MiB.
+};
+
+struct PpuConfig {
+  int lanes = 16;  ///< Elements per cycle.
+};
+
+struct MachineConfig {
+  ArrayConfig array;
+  int clock_mhz = 500;
+  BufferConfig weight_buffer{128, 64};
+  BufferConfig input_buffer{256, 64};
+  BufferConfig output_buffer{128, 64};
+  DmaConfig dma;
+  MemoryConfig memory;
+  PpuConfig ppu;
+  formats::Arithmetic arithmetic = formats::arithmetic_preset("wide");
+
+  /// Throws ConfigError for the first parameter that is out of its range.
+  void validate() const;
+
+  /// Weights per PE for a weight width of 8, 4 or 2 bits.
+  static int pack(int weight_bits) { return 8 / weight_bits; }
+  /// MACs per cycle of the whole array.
+  int peak_macs(int weight_bits) const { return array.rows * array.columns * pack(weight_bits); }
+  /// Bytes that one raw partial sum takes in the output buffer: value, exponent (11 bits, aligned sums only), NaR flag.
+  int psum_bytes(int weight_bits) const;
+};
+
+/// One named parameter. Names are those of the command line (--array.rows) and of configuration files ([array] rows).
+struct Parameter {
+  std::string name;
+  std::string unit;         ///< "", "cycles", "KiB", ...
+  std::string description;  ///< One line, with the legal range.
+  std::function<std::string(const MachineConfig&)> get;
+  /// Throws ConfigError if `text` is not of the parameter's type.
+  std::function<void(MachineConfig&, const std::string& text)> set;
+};
+
+/// Every parameter, in the order in which they are listed. `psum.preset` comes before the widths it sets.
+const std::vector<Parameter>& machine_parameters();
+
+}  // namespace lpa::hw
