@@ -1,0 +1,272 @@
+#include "quant/formats/arithmetic.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include <boost/multiprecision/cpp_bin_float.hpp>
+#include <fmt/format.h>
+
+#include "quant/formats/exp2_table.h"
+#include "quant/formats/format_error.h"
+
+namespace lpa::formats {
+namespace {
+
+using Quad = boost::multiprecision::cpp_bin_float_quad;
+
+constexpr int q8_bits = 8;
+constexpr int q8_mask = (1 << q8_bits) - 1;
+
+void require(const std::string& wrong) {
+  if (!wrong.empty()) throw FormatError("arithmetic: " + wrong);
+}
+
+std::string outside(std::string_view name, int value, int low, int high) {
+  return value < low || value > high ? fmt::format("{} is {} but must be {}..{}", name, value, low, high) : "";
+}
+
+/// value * 2^shift towards zero, for value >= 0; anything that does not fit in 62 bits becomes 2^62.
+std::int64_t scale_magnitude(std::int64_t value, int shift) {
+  constexpr std::int64_t huge = std::int64_t{1} << 62;
+  if (shift <= 0) return shift <= -63 ? 0 : value >> -shift;
+  if (value == 0) return 0;
+  return shift >= 62 || value > (huge >> shift) ? huge : value << shift;
+}
+
+std::int64_t scale_towards_zero(std::int64_t value, int shift) {
+  return value < 0 ? -scale_magnitude(-value, shift) : scale_magnitude(value, shift);
+}
+
+/// The value if it fits in `bits` bits of two's complement, else the nearest one that does.
+std::int32_t saturate(std::int64_t value, int bits, AccumulateEvents* events) {
+  const std::int64_t highest = (std::int64_t{1} << (bits - 1)) - 1;
+  const std::int64_t fitting = std::clamp(value, -highest - 1, highest);
+  if (fitting != value && events != nullptr) ++events->saturations;
+  return static_cast<std::int32_t>(fitting);
+}
+
+Psum not_a_real(const Arithmetic& arithmetic) {
+  return {0, arithmetic.psum == PsumKind::aligned ? Psum::no_exponent : std::int16_t{0}, true};
+}
+
+/// The arithmetic in which every sum has the widths of the post-processing unit.
+Arithmetic ppu_arithmetic(Arithmetic arithmetic) {
+  arithmetic.psum = PsumKind::aligned;
+  arithmetic.aligned.fill(arithmetic.ppu);
+  return arithmetic;
+}
+
+std::int32_t lf_entry(Converter converter, int index, int lf_bits) {
+  if (converter == Converter::mitchell) return ((256 + index) << lf_bits) >> q8_bits;
+  // 17 bits are taken of a double that is correctly rounded; no entry is so near a tie (the test says so).
+  const double exact = exp2_q15(index << (exp2_fraction_bits - q8_bits)).nearest;
+  return static_cast<std::int32_t>(std::lround(std::ldexp(exact, lf_bits)));
+}
+
+std::int32_t log_entry(int index, int log_bits) {
+  const Quad exact = log2(ldexp(Quad(index), -log_bits) + 1);
+  return static_cast<std::int32_t>(round(ldexp(exact, log_bits)).convert_to<double>());
+}
+
+void require_weight_bits(int weight_bits) {
+  if (weight_bits != 2 && weight_bits != 4 && weight_bits != 8) {
+    require(fmt::format("weight_bits is {} but must be 2, 4 or 8", weight_bits));
+  }
+}
+
+}  // namespace
+
+Arithmetic arithmetic_preset(std::string_view name) {
+  Arithmetic arithmetic;
+  if (name == "wide") return arithmetic;
+  if (name == "poster") {
+    arithmetic.aligned = {AlignedWidths{8, 8}, AlignedWidths{4, 4}, AlignedWidths{2, 2}};
+    return arithmetic;
+  }
+  if (name == "fixed") {
+    arithmetic.psum = PsumKind::fixed;
+    return arithmetic;
+  }
+  throw FormatError(fmt::format("arithmetic preset \"{}\" must be wide, poster or fixed", name));
+}
+
+std::string check(const Arithmetic& arithmetic) {
+  const auto check_widths = [](const std::string& name, const AlignedWidths& widths) -> std::string {
+    if (auto wrong = outside(name + ".integer_bits", widths.integer_bits, 2, 31); !wrong.empty()) return wrong;
+    if (auto wrong = outside(name + ".fraction_bits", widths.fraction_bits, 1, 30); !wrong.empty()) return wrong;
+    return outside(name + ".integer_bits + fraction_bits", widths.integer_bits + widths.fraction_bits, 3, 32);
+  };
+  std::string wrong = outside("lf_bits", arithmetic.lf_bits, 1, 16);
+  for (std::size_t i = 0; i < arithmetic.aligned.size() && wrong.empty(); ++i) {
+    wrong = check_widths(fmt::format("aligned[{}]", i), arithmetic.aligned[i]);
+  }
+  if (wrong.empty()) wrong = outside("fixed_bits", arithmetic.fixed_bits, 8, 32);
+  if (wrong.empty()) wrong = outside("encoder_log_bits", arithmetic.encoder_log_bits, 4, 12);
+  if (wrong.empty()) wrong = check_widths("ppu", arithmetic.ppu);
+  return wrong;
+}
+
+Operand to_operand(const LpFormat& format, Word word) {
+  if (format.n > 8) throw FormatError(fmt::format("format {}: n must be at most 8 for an operand", to_string(format)));
+  if (word == format.zero_word()) return {};
+  if (word == format.nar_word()) return {.log = 0, .negative = false, .zero = false, .nar = true};
+  return {.log = static_cast<std::int16_t>(log2_q14(format, word) >> (14 - log_fraction_bits)),
+          .negative = word > format.nar_word(),
+          .zero = false,
+          .nar = false};
+}
+
+BiasTerm to_bias_term(double value, int scale_q8) {
+  constexpr int mantissa_bits = 24;
+  constexpr int largest_exponent = 1000;
+  if (!std::isfinite(value)) throw FormatError(fmt::format("bias is {} but must be finite", value));
+  if (value == 0) return {};
+  const double factor_fraction = (scale_q8 & q8_mask) / 256.0;
+  int exponent = 0;
+  Quad scaled = frexp(Quad(std::abs(value)) * exp2(Quad(factor_fraction)), &exponent);  // In [0.5, 1).
+  exponent += (scale_q8 >> q8_bits) - 1;
+  if (exponent < -largest_exponent) return {};
+  if (exponent > largest_exponent) {
+    throw FormatError(fmt::format("bias {} * 2^{} must be below 2^{}", value, scale_q8 / 256.0, largest_exponent + 1));
+  }
+  const auto mantissa = static_cast<std::int32_t>(floor(ldexp(scaled, mantissa_bits + 1)).convert_to<double>());
+  return {value < 0 ? -mantissa : mantissa, static_cast<std::int16_t>(exponent)};
+}
+
+Accumulator::Accumulator(const Arithmetic& arithmetic, int weight_bits, int lsb) : arithmetic_(arithmetic), lsb_(lsb) {
+  require(check(arithmetic));
+  require_weight_bits(weight_bits);
+  require(outside("lsb", lsb, -1024, 1024));
+  const AlignedWidths& widths = arithmetic.widths(weight_bits);
+  const bool aligned = arithmetic.psum == PsumKind::aligned;
+  fraction_bits_ = aligned ? widths.fraction_bits : 0;
+  total_bits_ = aligned ? widths.integer_bits + widths.fraction_bits : arithmetic.fixed_bits;
+  for (int i = 0; i < 256; ++i) {
+    lf_[static_cast<std::size_t>(i)] = lf_entry(arithmetic.converter, i, arithmetic.lf_bits);
+  }
+}
+
+Accumulator Accumulator::for_ppu(const Arithmetic& arithmetic) {
+  return {ppu_arithmetic(arithmetic), 8};
+}
+
+Psum Accumulator::start(const BiasTerm& bias) const {
+  constexpr int mantissa_bits = 24;
+  if (arithmetic_.psum == PsumKind::fixed) {
+    const std::int64_t value = scale_towards_zero(bias.mantissa, bias.exponent - mantissa_bits - lsb_);
+    return {saturate(value, total_bits_, nullptr), 0, false};
+  }
+  if (bias.mantissa == 0) return {};
+  const std::int64_t value = scale_towards_zero(bias.mantissa, fraction_bits_ - mantissa_bits);
+  return {saturate(value, total_bits_, nullptr), bias.exponent, false};
+}
+
+Psum Accumulator::mac(const Psum& psum, const Operand& weight, const Operand& activation,
+                      AccumulateEvents* events) const {
+  if (weight.nar || activation.nar) {
+    if (events != nullptr) ++events->nar_products;
+    return not_a_real(arithmetic_);
+  }
+  if (weight.zero || activation.zero) return psum;
+  constexpr int to_q8 = 1 << (q8_bits - log_fraction_bits);
+  return add(psum, (weight.log + activation.log) * to_q8, weight.negative != activation.negative, events);
+}
+
+Psum Accumulator::add(const Psum& psum, std::int32_t log_q8, bool negative, AccumulateEvents* events) const {
+  if (psum.nar) return not_a_real(arithmetic_);
+  const std::int64_t lf = lf_[static_cast<std::size_t>(log_q8 & q8_mask)];
+  const int exponent = log_q8 >> q8_bits;
+
+  if (arithmetic_.psum == PsumKind::fixed) {
+    const std::int64_t magnitude = scale_magnitude(lf, exponent - arithmetic_.lf_bits - lsb_);
+    return {saturate(psum.value + (negative ? -magnitude : magnitude), total_bits_, events), 0, false};
+  }
+
+  const int kept = std::max<int>(psum.exponent, exponent);
+  const std::int64_t placed = scale_magnitude(lf, fraction_bits_ - arithmetic_.lf_bits);
+  const std::int64_t magnitude = scale_magnitude(placed, exponent - kept);
+  const std::int64_t sum = scale_towards_zero(psum.value, psum.exponent - kept);
+  return {saturate(sum + (negative ? -magnitude : magnitude), total_bits_, events), static_cast<std::int16_t>(kept),
+          false};
+}
+
+int log2_q8(int count) {
+  if (count < 1) throw FormatError(fmt::format("count is {} but must be at least 1", count));
+  return static_cast<int>(round(log2(Quad(count)) * 256).convert_to<double>());
+}
+
+std::int32_t scaled_log_q8(const LpFormat& format, const Operand& operand) {
+  return operand.log * (1 << (q8_bits - log_fraction_bits)) - format.sf_q8;
+}
+
+PsumEncoder::PsumEncoder(const Arithmetic& arithmetic, const LpFormat& output, int weight_bits, int lsb, int scale_q8)
+    : output_(output), log_bits_(arithmetic.encoder_log_bits) {
+  require(check(arithmetic));
+  require_weight_bits(weight_bits);
+  if (const std::string wrong = check(output); !wrong.empty()) throw FormatError("output format: " + wrong);
+  require(outside("lsb", lsb, -1024, 1024));
+  require(outside("scale_q8", scale_q8, -(1 << 18), 1 << 18));
+
+  const int work_bits = std::max(q8_bits, log_bits_);
+  const bool aligned = arithmetic.psum == PsumKind::aligned;
+  exponent_offset_ = aligned ? -arithmetic.widths(weight_bits).fraction_bits : lsb;
+  exponent_used_ = aligned;
+  work_bits_ = work_bits;
+  scale_ = scale_q8 * (1 << (work_bits - q8_bits));
+  log_table_.resize(std::size_t{1} << log_bits_);
+  for (std::size_t i = 0; i < log_table_.size(); ++i) {
+    log_table_[i] = log_entry(static_cast<int>(i), log_bits_) << (work_bits - log_bits_);
+  }
+
+  // Twice a word's log2 lies on a grid of 2^-15 at the finest; on the working grid a limit between two words becomes
+  // the smallest value that takes the upper one.
+  constexpr int fine_bits = 15;
+  const auto first_at = [work_bits](std::int64_t limit_q15, bool tie_rounds_up) {
+    const int shift = fine_bits - work_bits;
+    const std::int64_t below = limit_q15 >> shift;
+    const bool on_grid = (below << shift) == limit_q15;
+    return static_cast<std::int32_t>(on_grid && tie_rounds_up ? below : below + 1);
+  };
+  const Word minpos = output.minpos_word();
+  const std::int64_t smallest_q15 = std::int64_t{2} * log2_q14(output, minpos);
+  first_at_.push_back(arithmetic.flush ? first_at(smallest_q15 - (1 << fine_bits), true)
+                                       : std::numeric_limits<std::int32_t>::min());
+  for (int word = minpos; word < output.maxpos_word(); ++word) {
+    const auto upper = static_cast<Word>(word + 1);
+    const std::int64_t middle_q15 = log2_q14(output, static_cast<Word>(word)) + log2_q14(output, upper);
+    first_at_.push_back(first_at(middle_q15, upper % 2 == 0));
+  }
+}
+
+PsumEncoder PsumEncoder::for_ppu(const Arithmetic& arithmetic, const LpFormat& output, int scale_q8) {
+  return {ppu_arithmetic(arithmetic), output, 8, 0, scale_q8};
+}
+
+Word PsumEncoder::operator()(const Psum& psum) const {
+  if (psum.nar) return output_.nar_word();
+  if (psum.value == 0) return output_.zero_word();
+  const bool negative = psum.value < 0;
+  const auto bits = static_cast<std::uint32_t>(psum.value);
+  const std::uint32_t magnitude = negative ? 0u - bits : bits;
+
+  const int leading = 31 - std::countl_zero(magnitude);
+  const std::uint64_t fraction = ((std::uint64_t{magnitude} << log_bits_) >> leading) & (log_table_.size() - 1);
+  const int exponent = leading + exponent_offset_ + (exponent_used_ ? psum.exponent : 0);
+  const std::int32_t log = exponent * (1 << work_bits_) + log_table_[fraction] - scale_;
+
+  // The number of limits that are reached: a search of fixed depth without branches.
+  const std::int32_t* base = first_at_.data();
+  for (std::size_t length = first_at_.size(); length > 1;) {
+    const std::size_t half = length / 2;
+    base += half * static_cast<std::size_t>(log >= base[half - 1]);
+    length -= half;
+  }
+  const int reached = static_cast<int>(base - first_at_.data()) + (log >= *base ? 1 : 0);
+  if (reached == 0) return output_.zero_word();
+  const int word = output_.minpos_word() + reached - 1;
+  return static_cast<Word>(negative ? output_.word_count() - word : word);
+}
+
+}  // namespace lpa::formats

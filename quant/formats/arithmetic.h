@@ -1,0 +1,162 @@
+// The arithmetic of an LPA processing element and encoder as plain integer functions: the golden model that the
+// software evaluation of a network uses and that the bit-level datapath is tested against.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "quant/formats/lp_format.h"
+
+namespace lpa::formats {
+
+/// Fraction bits of the fixed-point log2 that decoders emit and MUL adds: enough for every word of up to 8 bits.
+inline constexpr int log_fraction_bits = 6;
+
+enum class Converter {
+  exact_table,  ///< 2^frac correctly rounded (to nearest) to lf_bits fraction bits.
+  mitchell,     ///< 1 + frac, truncated to lf_bits fraction bits (Mitchell 1962).
+};
+
+enum class PsumKind {
+  aligned,  ///< {exponent, fraction}: the larger exponent is kept, the smaller operand is shifted right (the paper).
+  fixed,    ///< Two's complement accumulator whose least bit weighs 2^lsb, lsb chosen per layer.
+};
+
+/// Widths of an aligned partial sum's linear fraction: two's complement of integer_bits + fraction_bits bits in all.
+struct AlignedWidths {
+  int integer_bits = 16;   ///< Headroom, sign included.
+  int fraction_bits = 16;  ///< Bits below the binary point of the value 1.f of a product.
+  friend bool operator==(const AlignedWidths&, const AlignedWidths&) = default;
+};
+
+/// Everything about a machine that decides which words it computes.
+struct Arithmetic {
+  Converter converter = Converter::exact_table;
+  int lf_bits = 8;  ///< Fraction bits of the log-linear converter's output, 1..16.
+  PsumKind psum = PsumKind::aligned;
+  std::array<AlignedWidths, 3> aligned{};  ///< For the lanes of 8-, 4- and 2-bit weights, in this order.
+  int fixed_bits = 32;                     ///< Width of a fixed partial sum, 8..32.
+  int encoder_log_bits = 8;                ///< Bits of the encoder's linear-log table, in and out, 4..12.
+  bool flush = true;                       ///< Encoder: magnitudes below minpos/2 become zero.
+  AlignedWidths ppu{};                     ///< Adder of the post-processing unit; always aligned.
+
+  const AlignedWidths& widths(int weight_bits) const {
+    return aligned[weight_bits == 8 ? 0 : weight_bits == 4 ? 1 : 2];
+  }
+  friend bool operator==(const Arithmetic&, const Arithmetic&) = default;
+};
+
+/// "wide" (aligned, 16+16 bits for every lane; the default), "poster" (aligned, 8+8, 4+4 and 2+2 bits) or "fixed"
+/// (32-bit accumulators). Throws FormatError for another name.
+Arithmetic arithmetic_preset(std::string_view name);
+
+/// What is wrong with the parameters, as one line that names the field and its legal range; empty if nothing is.
+std::string check(const Arithmetic& arithmetic);
+
+/// A decoded operand: log2|x| + sf in units of 2^-6, beside its flags. A zero or NaR has log = 0, negative = false.
+struct Operand {
+  std::int16_t log = 0;
+  bool negative = false;
+  bool zero = true;
+  bool nar = false;
+  friend bool operator==(const Operand&, const Operand&) = default;
+};
+
+/// Decodes a word of a format of up to 8 bits.
+Operand to_operand(const LpFormat& format, Word word);
+
+/// A partial sum. Aligned: value * 2^(exponent - fraction_bits). Fixed: value * 2^lsb, exponent unused (0).
+struct Psum {
+  static constexpr std::int16_t no_exponent = -1024;  ///< Exponent of a sum that has met no product yet.
+
+  std::int32_t value = 0;
+  std::int16_t exponent = no_exponent;
+  bool nar = false;
+  friend bool operator==(const Psum&, const Psum&) = default;
+};
+
+/// A number as a layer's file stores it for any accumulator: mantissa * 2^(exponent - 24), |mantissa| < 2^25.
+struct BiasTerm {
+  std::int32_t mantissa = 0;
+  std::int16_t exponent = 0;
+  friend bool operator==(const BiasTerm&, const BiasTerm&) = default;
+};
+
+/// `value * 2^scale` (scale = sf_weight + sf_activation, in units of 2^-8) in the psum's terms: exponent is
+/// floor(log2|.|), the mantissa is truncated towards zero. Zero gives {0, 0}. Throws FormatError if not finite.
+BiasTerm to_bias_term(double value, int scale_q8);
+
+struct AccumulateEvents {
+  std::uint64_t saturations = 0;   ///< Additions whose result did not fit.
+  std::uint64_t nar_products = 0;  ///< Products with a NaR operand.
+};
+
+/// The accumulator of one lane: multiplies operands and adds products in order. Aligned sums depend on that order.
+class Accumulator {
+ public:
+  /// `lsb`: exponent of a fixed sum's least bit; ignored for aligned sums. Throws FormatError on bad parameters.
+  Accumulator(const Arithmetic& arithmetic, int weight_bits, int lsb = 0);
+
+  /// The post-processing unit's adder: aligned, `arithmetic.ppu` wide, whatever the PEs use.
+  static Accumulator for_ppu(const Arithmetic& arithmetic);
+
+  /// The psum a lane starts from. Magnitudes are truncated to the sum's least bit; what does not fit saturates.
+  Psum start(const BiasTerm& bias) const;
+
+  /// One MAC: psum + weight * activation. A zero operand leaves psum as it is; NaR makes it NaR, for good.
+  Psum mac(const Psum& psum, const Operand& weight, const Operand& activation,
+           AccumulateEvents* events = nullptr) const;
+
+  /// Adds +-2^(log_q8 / 2^8): the part of mac() behind the multiplier, which calls it with log_q8 = 4 * (sum of logs).
+  /// The integer part of the log is the product's exponent; its fraction indexes the log-linear converter.
+  Psum add(const Psum& psum, std::int32_t log_q8, bool negative, AccumulateEvents* events = nullptr) const;
+
+  int fraction_bits() const { return fraction_bits_; }
+  int total_bits() const { return total_bits_; }
+  /// Linear value of 2^(i/256), i = 0..255, with lf_bits fraction bits. Decoded words reach every fourth entry only.
+  const std::array<std::int32_t, 256>& lf_table() const { return lf_; }
+
+ private:
+  Arithmetic arithmetic_;
+  int fraction_bits_;
+  int total_bits_;
+  int lsb_;
+  std::array<std::int32_t, 256> lf_{};
+};
+
+/// log2(count) in units of 2^-8, rounded to nearest: how an average pool divides, as part of the encoder's scale.
+int log2_q8(int count);
+
+/// log2|x| of a real operand of the format, sf subtracted, in units of 2^-8: an operand of the PPU's adder.
+std::int32_t scaled_log_q8(const LpFormat& format, const Operand& operand);
+
+/// The encoder: psum -> leading one -> linear-log table -> subtract the scale -> round to nearest in log2 (ties to
+/// even), saturate, flush -> word.
+///
+/// The magnitude's bits below the leading one are truncated to log_bits bits, which index a table of log2(1.f)
+/// correctly rounded to log_bits fraction bits. The word's log2 + sf is the psum's log2 minus the scale: sf_weight +
+/// sf_activation - sf_output for a layer, in units of 2^-8; all its bits take part in the rounding. A zero sum gives
+/// zero, NaR gives NaR.
+class PsumEncoder {
+ public:
+  PsumEncoder(const Arithmetic& arithmetic, const LpFormat& output, int weight_bits, int lsb, int scale_q8);
+
+  /// The encoder behind the post-processing unit's adder.
+  static PsumEncoder for_ppu(const Arithmetic& arithmetic, const LpFormat& output, int scale_q8);
+  Word operator()(const Psum& psum) const;
+
+ private:
+  LpFormat output_;
+  int log_bits_;
+  int work_bits_ = 8;        ///< Fraction bits of the logs below.
+  int exponent_offset_ = 0;  ///< Exponent of a sum's least bit, but for the sum's own exponent.
+  bool exponent_used_ = true;
+  std::int32_t scale_ = 0;
+  std::vector<std::int32_t> log_table_;  ///< log2(1.f) by the bits of f.
+  std::vector<std::int32_t> first_at_;   ///< Ascending: the least log of each positive word from minpos on.
+};
+
+}  // namespace lpa::formats
