@@ -1,0 +1,35 @@
+// The unified LP encoder below a column: one register stage.
+#pragma once
+
+#include <optional>
+
+#include <systemc>
+
+#include "hw_model/array/wires.h"
+#include "hw_model/datapath/encoder.h"
+
+namespace lpa::hw {
+
+/// Encodes the lanes of complete sums (tag valid and last_k); the words stand on `words` one cycle later and stay until
+/// the next ones.
+class ArrayEncoder : public sc_core::sc_module {
+ public:
+  sc_core::sc_in<bool> clk{"clk"};
+  sc_core::sc_in<bool> reset{"reset"};
+  sc_core::sc_in<LayerControl> control{"control"};
+  sc_core::sc_in<BundleTag> tag{"tag"};
+  sc_core::sc_in<PsumWord> psum{"psum"};
+  sc_core::sc_out<EncodedWords> words{"words"};
+
+  ArrayEncoder(const sc_core::sc_module_name& name, const formats::Arithmetic& arithmetic);
+
+ private:
+  void configure();
+  void clocked();
+
+  formats::Arithmetic arithmetic_;
+  std::optional<datapath::Encoder> encoder_;
+  std::size_t lanes_ = 1;
+};
+
+}  // namespace lpa::hw

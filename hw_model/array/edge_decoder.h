@@ -1,0 +1,46 @@
+// The unified LP decoders at the western and northern edge: one register stage each.
+#pragma once
+
+#include <cstdint>
+
+#include <systemc>
+
+#include "hw_model/array/wires.h"
+
+namespace lpa::hw {
+
+/// Decodes a row's raw activation; stands on `decoded` in the cycle after it was presented.
+class ActivationDecoder : public sc_core::sc_module {
+ public:
+  sc_core::sc_in<bool> clk{"clk"};
+  sc_core::sc_in<bool> reset{"reset"};
+  sc_core::sc_in<LayerControl> control{"control"};
+  sc_core::sc_in<BundleTag> tag{"tag"};
+  sc_core::sc_in<std::uint8_t> word{"word"};
+  sc_core::sc_out<ActivationWire> decoded{"decoded"};
+
+  explicit ActivationDecoder(const sc_core::sc_module_name& name);
+
+ private:
+  void clocked();
+  bool offered_ = false;
+};
+
+/// Decodes a column's packed weights; stand on `decoded` in the cycle after they were presented.
+class WeightDecoder : public sc_core::sc_module {
+ public:
+  sc_core::sc_in<bool> clk{"clk"};
+  sc_core::sc_in<bool> reset{"reset"};
+  sc_core::sc_in<LayerControl> control{"control"};
+  sc_core::sc_in<WeightTag> tag{"tag"};
+  sc_core::sc_in<std::uint8_t> word{"word"};
+  sc_core::sc_out<WeightWire> decoded{"decoded"};
+
+  explicit WeightDecoder(const sc_core::sc_module_name& name);
+
+ private:
+  void clocked();
+  bool offered_ = false;
+};
+
+}  // namespace lpa::hw

@@ -1,0 +1,71 @@
+// A processing element: MUL register, ADD register, the active weight and its shadow.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <systemc>
+
+#include "hw_model/array/wires.h"
+#include "hw_model/datapath/mac.h"
+
+namespace lpa::hw {
+
+/// Timing: an activation on activation_in in cycle p is multiplied in it; the product stands in the MUL register in
+/// cycle p + 1, in which psum_in must carry the sum that it adds to; the new sum is on psum_out in cycle p + 2. The
+/// activation is on activation_out in cycle p + 1. A weight word that arrives with hops left is on weight_out one cycle
+/// later with one hop less. psum_out holds its value while no product is added.
+class Pe : public sc_core::sc_module {
+ public:
+  sc_core::sc_in<bool> clk{"clk"};
+  sc_core::sc_in<bool> reset{"reset"};
+  sc_core::sc_in<LayerControl> control{"control"};
+  sc_core::sc_in<ActivationWire> activation_in{"activation_in"};
+  sc_core::sc_out<ActivationWire> activation_out{"activation_out"};
+  sc_core::sc_in<PsumWord> psum_in{"psum_in"};
+  sc_core::sc_out<PsumWord> psum_out{"psum_out"};
+  sc_core::sc_in<WeightWire> weight_in{"weight_in"};
+  sc_core::sc_out<WeightWire> weight_out{"weight_out"};
+
+  /// The converter must outlive the module and have arithmetic.lf_bits.
+  Pe(const sc_core::sc_module_name& name, const datapath::LogLinearConverter& converter,
+     const formats::Arithmetic& arithmetic);
+
+  const formats::AccumulateEvents& events() const { return events_; }
+  std::uint64_t hazards() const { return hazards_; }
+
+  // The registers, as they stand in the current cycle.
+  bool product_valid() const { return product_valid_; }
+  const std::array<datapath::Product, datapath::max_lanes>& product() const { return product_; }
+  const datapath::DecodedWord& active_weight() const { return active_; }
+  const datapath::DecodedWord& shadow_weight() const { return shadow_; }
+  /// No product is on its way and nothing is offered to a neighbour.
+  bool idle() const { return !product_valid_ && !activation_offered_ && !weight_offered_; }
+
+  void trace(sc_core::sc_trace_file* file, const std::string& prefix) const;
+
+ private:
+  void configure();
+  void clocked();
+  void clear();
+  void add();
+  void multiply(const ActivationWire& activation);
+  void load(const WeightWire& weight);
+
+  const datapath::LogLinearConverter& converter_;
+  formats::Arithmetic arithmetic_;
+  std::optional<datapath::AddStage> adder_;
+  std::size_t lanes_ = 1;
+
+  datapath::DecodedWord active_, shadow_;
+  std::array<datapath::Product, datapath::max_lanes> product_{};
+  bool product_valid_ = false;
+  bool activation_offered_ = false;
+  bool weight_offered_ = false;
+  formats::AccumulateEvents events_;
+  std::uint64_t hazards_ = 0;
+};
+
+}  // namespace lpa::hw

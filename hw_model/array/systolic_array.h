@@ -1,0 +1,84 @@
+// The weight-stationary array: edge decoders, skew registers, PEs, deskew registers and encoders, joined by signals.
+// In which cycle each pin carries what: hw_model/README.md, "Array timing".
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <systemc>
+
+#include "hw_model/array/array_encoder.h"
+#include "hw_model/array/edge_decoder.h"
+#include "hw_model/array/pe.h"
+#include "hw_model/array/skew_column.h"
+#include "hw_model/array/wires.h"
+#include "hw_model/datapath/log_linear_converter.h"
+#include "quant/formats/arithmetic.h"
+
+namespace lpa::hw {
+
+class SystolicArray : public sc_core::sc_module {
+ public:
+  sc_core::sc_in<bool> clk{"clk"};
+  sc_core::sc_in<bool> reset{"reset"};  ///< Synchronous: drops everything in flight and all weights.
+  sc_core::sc_in<LayerControl> control{"control"};
+
+  sc_core::sc_in<BundleTag> tag_in{"tag_in"};
+  sc_core::sc_vector<sc_core::sc_in<std::uint8_t>> activation_in;  ///< R raw words, right-aligned.
+  sc_core::sc_vector<sc_core::sc_in<PsumWord>> psum_in;            ///< C sums that the bundle adds to.
+  sc_core::sc_in<WeightTag> weight_tag_in{"weight_tag_in"};
+  sc_core::sc_vector<sc_core::sc_in<std::uint8_t>> weight_in;  ///< C packed words.
+
+  /// A bundle presented in cycle x stands here in cycle x + R + C + 1. Sums mean nothing while the tag is not valid.
+  sc_core::sc_out<BundleTag> tag_out{"tag_out"};
+  sc_core::sc_vector<sc_core::sc_out<PsumWord>> psum_out;
+  /// One cycle later; valid for last_k only.
+  sc_core::sc_out<BundleTag> word_tag_out{"word_tag_out"};
+  sc_core::sc_vector<sc_core::sc_out<EncodedWords>> word_out;
+
+  SystolicArray(const sc_core::sc_module_name& name, int rows, int columns, const formats::Arithmetic& arithmetic);
+
+  int rows() const { return rows_; }
+  int columns() const { return columns_; }
+
+  /// Running totals since construction; reset does not clear them.
+  std::uint64_t saturations() const;   ///< Additions whose result did not fit.
+  std::uint64_t nar_products() const;  ///< Products with a NaR operand.
+  std::uint64_t hazards() const;       ///< Weights that arrived in the cycle of a swap: a sender's error.
+
+  /// Nothing valid is anywhere between input and output pins (registers only; the input pins are not looked at).
+  bool idle() const;
+
+  const Pe& pe(int row, int column) const { return pes_[index(row, column)]; }
+  void trace(sc_core::sc_trace_file* file, const std::string& prefix) const;
+
+ private:
+  template <class T>
+  using Wire = sc_core::sc_signal<T, sc_core::SC_UNCHECKED_WRITERS>;
+
+  std::size_t index(int row, int column) const;
+  void build_rows();
+  void build_columns();
+  void word_tag_register();
+
+  int rows_;
+  int columns_;
+  datapath::LogLinearConverter converter_;
+
+  // Signals: activation_[r][c] enters PE(r,c) from the west, psum_ and weight_ from the north.
+  sc_core::sc_vector<Wire<ActivationWire>> decoded_activation_, activation_;
+  sc_core::sc_vector<Wire<WeightWire>> decoded_weight_, weight_;
+  sc_core::sc_vector<Wire<PsumWord>> psum_;
+
+  sc_core::sc_vector<ActivationDecoder> activation_decoders_;
+  sc_core::sc_vector<WeightDecoder> weight_decoders_;
+  sc_core::sc_vector<SkewColumn<ActivationWire>> activation_skew_;
+  sc_core::sc_vector<SkewColumn<WeightWire>> weight_skew_;
+  sc_core::sc_vector<SkewColumn<PsumWord>> psum_skew_, deskew_;
+  std::unique_ptr<SkewColumn<BundleTag>> tag_delay_;
+  sc_core::sc_vector<Pe> pes_;
+  sc_core::sc_vector<ArrayEncoder> encoders_;
+};
+
+}  // namespace lpa::hw
