@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "hw_model/datapath/log_linear_converter.h"
+#include "hw_model/datapath/converters.h"
 #include "hw_model/datapath/word.h"
 #include "quant/formats/arithmetic.h"
 
@@ -46,13 +46,15 @@ class AddStage {
 
  private:
   AddStage(const LogLinearConverter& converter, formats::PsumKind kind, int fraction_bits, int total_bits, int lsb);
+  formats::Psum not_a_real() const;
+  formats::Psum saturated(std::int64_t value, int exponent, formats::AccumulateEvents& events) const;
 
   const LogLinearConverter* converter_;
-  formats::PsumKind kind_;
-  int lf_up_;    ///< Wiring of lf to the adder: shift left, then ...
-  int lf_down_;  ///< ... right (aligned sums: one of them is 0).
-  int lsb_;
-  std::int64_t max_;
+  bool fixed_;
+  int lf_up_;          ///< Wiring of lf to an aligned sum's adder: so many bits to the left ...
+  int lf_down_;        ///< ... or to the right; one of them is 0.
+  int fixed_point_;    ///< Exponent of a product whose lf enters a fixed sum unshifted.
+  std::int64_t max_;   ///< Largest sum.
 };
 
 }  // namespace lpa::datapath

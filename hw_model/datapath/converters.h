@@ -1,4 +1,4 @@
-// The log-linear converter: the gates that turn the fraction of a logarithm into a linear significand.
+// The converters between logarithms and linear significands: gates, worked out once per machine.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 
 namespace lpa::datapath {
 
+/// 2^f of the fraction f of a logarithm.
 class LogLinearConverter {
  public:
   /// `index_bits`: width of the fraction: 6 in a PE, 8 in the post-processing unit. `lf_bits`: fraction bits out, 1..16.
@@ -23,6 +24,22 @@ class LogLinearConverter {
   int lf_bits_;
   int index_bits_;
   std::vector<std::uint32_t> gates_;
+};
+
+/// log2(1.f) of the bits f below a leading one.
+class LinearLogConverter {
+ public:
+  /// `log_bits`: bits in and out, 4..12.
+  explicit LinearLogConverter(int log_bits);
+
+  /// log2(1 + fraction / 2^log_bits), correctly rounded, in units of 2^-log_bits; fraction < 2^log_bits.
+  std::uint32_t operator()(unsigned fraction) const { return gates_[fraction]; }
+
+  int log_bits() const { return log_bits_; }
+
+ private:
+  int log_bits_;
+  std::vector<std::uint16_t> gates_;
 };
 
 }  // namespace lpa::datapath

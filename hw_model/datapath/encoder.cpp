@@ -1,0 +1,94 @@
+#include "hw_model/datapath/encoder.h"
+
+#include <bit>
+
+#include "hw_model/datapath/decoder.h"
+
+namespace lpa::datapath {
+namespace {
+
+/// Fraction bits of the encoder's logarithms: enough for the widest converter and for the scale.
+constexpr int log_bits = 12;
+constexpr std::int32_t one = 1 << log_bits;
+
+/// A positive word's log2 + sf.
+std::int32_t log_of(std::uint8_t word, const WordFormat& format) {
+  const Lane lane = decode_lane(word, format);
+  return (lane.r * (1 << log_fraction_bits) + lane.u) * (1 << (log_bits - log_fraction_bits));
+}
+
+/// Codes at either end of the positive words whose run reaches rs: a terminated regime does not produce them.
+unsigned unused_codes(const WordFormat& format) {
+  return format.regime == formats::Regime::terminated ? 1u << (format.n - 1 - format.rs) : 0u;
+}
+
+}  // namespace
+
+Encoder::Encoder(const LinearLogConverter& converter, const WordFormat& output, bool flush, int point, int scale_q8)
+    : converter_(&converter),
+      output_(output),
+      flush_(flush),
+      point_(point),
+      scale_(scale_q8 * (1 << (log_bits - formats::LpFormat::sf_fraction_bits))),
+      min_word_(static_cast<std::uint8_t>(unused_codes(output) == 0 ? 1u : unused_codes(output))),
+      max_word_(static_cast<std::uint8_t>((1u << (output.n - 1)) - 1 - unused_codes(output))),
+      min_log_(log_of(min_word_, output)),
+      max_log_(log_of(max_word_, output)) {}
+
+Encoder::Encoder(const LinearLogConverter& converter, const formats::Arithmetic& arithmetic, const WordFormat& output,
+                 int mode, int lsb, int scale_q8)
+    : Encoder(converter, output, arithmetic.flush,
+              arithmetic.psum == formats::PsumKind::fixed ? lsb : -arithmetic.widths(mode).fraction_bits, scale_q8) {}
+
+Encoder Encoder::for_ppu(const LinearLogConverter& converter, const formats::Arithmetic& arithmetic,
+                         const WordFormat& output, int scale_q8) {
+  return {converter, output, arithmetic.flush, -arithmetic.ppu.fraction_bits, scale_q8};
+}
+
+std::uint8_t Encoder::operator()(const formats::Psum& sum) const {
+  const unsigned sign_bit = 1u << (output_.n - 1);
+  if (sum.nar) return static_cast<std::uint8_t>(sign_bit);
+  if (sum.value == 0) return 0;
+
+  const bool negative = sum.value < 0;
+  const auto bits = static_cast<std::uint32_t>(sum.value);
+  const std::uint32_t magnitude = negative ? 0u - bits : bits;
+  const int leading = 31 - std::countl_zero(magnitude);
+  // The bits below the leading one, left-aligned, of which the converter takes the first ones.
+  const std::uint32_t below = leading == 0 ? 0u : magnitude << (32 - leading);
+  const unsigned index = below >> (32 - converter_->log_bits());
+  const std::int32_t log = (leading + point_ + sum.exponent) * one +
+                           static_cast<std::int32_t>((*converter_)(index) << (log_bits - converter_->log_bits())) -
+                           scale_;
+
+  const std::uint8_t word = round(log);
+  if (!negative || word == 0) return word;
+  return static_cast<std::uint8_t>((~unsigned{word} + 1u) & (2 * sign_bit - 1));
+}
+
+/// The words of a format, read as integers, rise with their logarithms, and a word's bits continued to the right
+/// (regime, exponent, endless fraction) are the logarithm itself. So the nearest word is the bit string rounded.
+std::uint8_t Encoder::round(std::int32_t log) const {
+  if (flush_ && log < min_log_ - one) return 0;
+  if (log <= min_log_) return min_word_;
+  if (log >= max_log_) return max_word_;
+
+  const int tail_bits = output_.es + log_bits;
+  const int k = log >> tail_bits;
+  const auto tail = static_cast<std::uint32_t>(log) & ((1u << tail_bits) - 1);
+  const int run = k >= 0 ? k + 1 : -k;
+  const bool terminator = run < output_.rs;
+  const std::uint32_t ones = (1u << run) - 1;
+  const std::uint32_t regime = k >= 0 ? ones << (terminator ? 1 : 0) : (terminator ? 1u : 0u);
+  const int regime_bits = run + (terminator ? 1 : 0);
+
+  const std::uint32_t string = (regime << tail_bits) | tail;
+  const int dropped = regime_bits + tail_bits - (output_.n - 1);
+  const std::uint32_t word = string >> dropped;
+  const std::uint32_t rest = string & ((1u << dropped) - 1);
+  const std::uint32_t half = 1u << (dropped - 1);
+  const bool up = rest > half || (rest == half && (word & 1u) != 0);
+  return static_cast<std::uint8_t>(word + (up ? 1u : 0u));
+}
+
+}  // namespace lpa::datapath
