@@ -181,7 +181,7 @@ Psum Accumulator::add(const Psum& psum, std::int32_t log_q8, bool negative, Accu
 
   if (arithmetic_.psum == PsumKind::fixed) {
     const std::int64_t magnitude = scale_magnitude(lf, exponent - arithmetic_.lf_bits - lsb_);
-    return {saturate(psum.value + (negative ? -magnitude : magnitude), total_bits_, events), 0, false};
+    return {saturate(psum.value + (negative ? -magnitude : magnitude), total_bits_, events), psum.exponent, false};
   }
 
   const int kept = std::max<int>(psum.exponent, exponent);
