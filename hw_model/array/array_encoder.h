@@ -21,12 +21,15 @@ class ArrayEncoder : public sc_core::sc_module {
   sc_core::sc_in<PsumWord> psum{"psum"};
   sc_core::sc_out<EncodedWords> words{"words"};
 
-  ArrayEncoder(const sc_core::sc_module_name& name, const formats::Arithmetic& arithmetic);
+  /// The converter must outlive the module and have arithmetic.encoder_log_bits.
+  ArrayEncoder(const sc_core::sc_module_name& name, const datapath::LinearLogConverter& converter,
+               const formats::Arithmetic& arithmetic);
 
  private:
   void configure();
   void clocked();
 
+  const datapath::LinearLogConverter& converter_;
   formats::Arithmetic arithmetic_;
   std::optional<datapath::Encoder> encoder_;
   std::size_t lanes_ = 1;

@@ -19,7 +19,7 @@ class SkewColumn : public sc_core::sc_module {
 
   /// depth >= 1
   SkewColumn(const sc_core::sc_module_name& name, int depth)
-      : sc_core::sc_module(name), stages_(static_cast<std::size_t>(depth)) {
+      : sc_core::sc_module(name), stages_(static_cast<std::size_t>(depth)), unchanged_(stages_.size()) {
     SC_HAS_PROCESS(SkewColumn);
     SC_METHOD(clocked);
     sensitive << clk.pos();
@@ -55,7 +55,7 @@ class SkewColumn : public sc_core::sc_module {
 
   std::vector<T> stages_;
   std::size_t head_ = 0;
-  std::size_t unchanged_ = 0;  ///< Stages that hold `newest_`, counted from the input.
+  std::size_t unchanged_;  ///< Stages that hold `newest_`, counted from the input.
   T newest_{};
 };
 

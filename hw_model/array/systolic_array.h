@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 
 #include <systemc>
@@ -13,7 +12,7 @@
 #include "hw_model/array/pe.h"
 #include "hw_model/array/skew_column.h"
 #include "hw_model/array/wires.h"
-#include "hw_model/datapath/log_linear_converter.h"
+#include "hw_model/datapath/converters.h"
 #include "quant/formats/arithmetic.h"
 
 namespace lpa::hw {
@@ -58,27 +57,37 @@ class SystolicArray : public sc_core::sc_module {
   using Wire = sc_core::sc_signal<T, sc_core::SC_UNCHECKED_WRITERS>;
 
   std::size_t index(int row, int column) const;
-  void build_rows();
-  void build_columns();
+  std::size_t west_of(int row, int column) const;
+  template <class Module>
+  void connect_clock(Module& module);
+  void connect_pes();
+  void connect_west();
+  void connect_north();
+  void connect_south();
   void word_tag_register();
 
   int rows_;
   int columns_;
-  datapath::LogLinearConverter converter_;
+  datapath::LogLinearConverter log_linear_;
+  datapath::LinearLogConverter linear_log_;
 
-  // Signals: activation_[r][c] enters PE(r,c) from the west, psum_ and weight_ from the north.
-  sc_core::sc_vector<Wire<ActivationWire>> decoded_activation_, activation_;
-  sc_core::sc_vector<Wire<WeightWire>> decoded_weight_, weight_;
+  // activation_ enters PEs from the west, psum_ and weight_ from the north; one more of each leaves the last PE.
+  sc_core::sc_vector<Wire<ActivationWire>> decoded_activation_;
+  sc_core::sc_vector<Wire<WeightWire>> decoded_weight_;
+  sc_core::sc_vector<Wire<ActivationWire>> activation_;
+  sc_core::sc_vector<Wire<WeightWire>> weight_;
   sc_core::sc_vector<Wire<PsumWord>> psum_;
 
   sc_core::sc_vector<ActivationDecoder> activation_decoders_;
   sc_core::sc_vector<WeightDecoder> weight_decoders_;
-  sc_core::sc_vector<SkewColumn<ActivationWire>> activation_skew_;
-  sc_core::sc_vector<SkewColumn<WeightWire>> weight_skew_;
-  sc_core::sc_vector<SkewColumn<PsumWord>> psum_skew_, deskew_;
-  std::unique_ptr<SkewColumn<BundleTag>> tag_delay_;
-  sc_core::sc_vector<Pe> pes_;
-  sc_core::sc_vector<ArrayEncoder> encoders_;
+  sc_core::sc_vector<SkewColumn<ActivationWire>> activation_skew_{"activation_skew"};
+  sc_core::sc_vector<SkewColumn<WeightWire>> weight_skew_{"weight_skew"};
+  sc_core::sc_vector<SkewColumn<PsumWord>> psum_skew_{"psum_skew"};
+  sc_core::sc_vector<SkewColumn<PsumWord>> deskew_{"deskew"};
+  SkewColumn<BundleTag> tag_delay_;
+  sc_core::sc_vector<Pe> pes_{"pe"};
+  sc_core::sc_vector<ArrayEncoder> encoders_{"encoder"};
+  bool word_offered_ = false;
 };
 
 }  // namespace lpa::hw

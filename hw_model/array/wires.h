@@ -88,6 +88,7 @@ std::ostream& operator<<(std::ostream& out, const EncodedWords& value);
 std::ostream& operator<<(std::ostream& out, const ActivationWire& value);
 std::ostream& operator<<(std::ostream& out, const WeightWire& value);
 
+void sc_trace(sc_core::sc_trace_file* file, const datapath::Lane& value, const std::string& name);
 void sc_trace(sc_core::sc_trace_file* file, const LayerControl& value, const std::string& name);
 void sc_trace(sc_core::sc_trace_file* file, const BundleTag& value, const std::string& name);
 void sc_trace(sc_core::sc_trace_file* file, const WeightTag& value, const std::string& name);

@@ -11,7 +11,8 @@ namespace lpa::datapath {
 /// 2^f of the fraction f of a logarithm.
 class LogLinearConverter {
  public:
-  /// `index_bits`: width of the fraction: 6 in a PE, 8 in the post-processing unit. `lf_bits`: fraction bits out, 1..16.
+  /// `index_bits`: width of the fraction: 6 in a PE, 8 in the post-processing unit. `lf_bits`: fraction bits
+  /// out, 1..16.
   LogLinearConverter(formats::Converter kind, int lf_bits, int index_bits = 6);
 
   /// 2^(fraction / 2^index_bits) with lf_bits fraction bits; fraction < 2^index_bits.

@@ -9,9 +9,9 @@ namespace {
 
 /// What the whole byte's circuits make of a packed word.
 struct Stripped {
-  unsigned sign;    ///< The lanes' sign bits, in place.
-  unsigned body;    ///< Magnitudes without their signs, moved up to the top of their lanes.
-  unsigned flip;    ///< All bits of the lanes whose regime is a run of ones.
+  unsigned sign;                            ///< The lanes' sign bits, in place.
+  unsigned body;                            ///< Magnitudes without their signs, moved up to the top of their lanes.
+  unsigned flip;                            ///< All bits of the lanes whose regime is a run of ones.
   std::array<std::uint8_t, max_lanes> run;  ///< Its length, not yet capped.
 };
 

@@ -24,10 +24,12 @@ unsigned unused_codes(const WordFormat& format) {
 
 }  // namespace
 
-Encoder::Encoder(const LinearLogConverter& converter, const WordFormat& output, bool flush, int point, int scale_q8)
+Encoder::Encoder(const LinearLogConverter& converter, const WordFormat& output, bool flush, bool aligned, int point,
+                 int scale_q8)
     : converter_(&converter),
       output_(output),
       flush_(flush),
+      aligned_(aligned),
       point_(point),
       scale_(scale_q8 * (1 << (log_bits - formats::LpFormat::sf_fraction_bits))),
       min_word_(static_cast<std::uint8_t>(unused_codes(output) == 0 ? 1u : unused_codes(output))),
@@ -37,12 +39,12 @@ Encoder::Encoder(const LinearLogConverter& converter, const WordFormat& output, 
 
 Encoder::Encoder(const LinearLogConverter& converter, const formats::Arithmetic& arithmetic, const WordFormat& output,
                  int mode, int lsb, int scale_q8)
-    : Encoder(converter, output, arithmetic.flush,
-              arithmetic.psum == formats::PsumKind::fixed ? lsb : -arithmetic.widths(mode).fraction_bits, scale_q8) {}
+    : Encoder(converter, output, arithmetic.flush, arithmetic.psum == formats::PsumKind::aligned,
+              arithmetic.psum == formats::PsumKind::aligned ? -arithmetic.widths(mode).fraction_bits : lsb, scale_q8) {}
 
 Encoder Encoder::for_ppu(const LinearLogConverter& converter, const formats::Arithmetic& arithmetic,
                          const WordFormat& output, int scale_q8) {
-  return {converter, output, arithmetic.flush, -arithmetic.ppu.fraction_bits, scale_q8};
+  return {converter, output, arithmetic.flush, true, -arithmetic.ppu.fraction_bits, scale_q8};
 }
 
 std::uint8_t Encoder::operator()(const formats::Psum& sum) const {
@@ -57,7 +59,7 @@ std::uint8_t Encoder::operator()(const formats::Psum& sum) const {
   // The bits below the leading one, left-aligned, of which the converter takes the first ones.
   const std::uint32_t below = leading == 0 ? 0u : magnitude << (32 - leading);
   const unsigned index = below >> (32 - converter_->log_bits());
-  const std::int32_t log = (leading + point_ + sum.exponent) * one +
+  const std::int32_t log = (leading + point_ + (aligned_ ? sum.exponent : 0)) * one +
                            static_cast<std::int32_t>((*converter_)(index) << (log_bits - converter_->log_bits())) -
                            scale_;
 

@@ -14,8 +14,8 @@ class Encoder {
   /// The encoder of a column's lanes. `lsb`: exponent of a fixed sum's least bit, ignored for aligned sums.
   /// `scale_q8`: sf_weight + sf_activation - sf_output, units of 2^-8, |scale_q8| <= 2^18.
   /// The converter must outlive the encoder and have arithmetic.encoder_log_bits.
-  Encoder(const LinearLogConverter& converter, const formats::Arithmetic& arithmetic, const WordFormat& output, int mode,
-          int lsb, int scale_q8);
+  Encoder(const LinearLogConverter& converter, const formats::Arithmetic& arithmetic, const WordFormat& output,
+          int mode, int lsb, int scale_q8);
 
   /// The encoder behind the post-processing unit's adder.
   static Encoder for_ppu(const LinearLogConverter& converter, const formats::Arithmetic& arithmetic,
@@ -25,14 +25,16 @@ class Encoder {
   std::uint8_t operator()(const formats::Psum& sum) const;
 
  private:
-  Encoder(const LinearLogConverter& converter, const WordFormat& output, bool flush, int point, int scale_q8);
+  Encoder(const LinearLogConverter& converter, const WordFormat& output, bool flush, bool aligned, int point,
+          int scale_q8);
   std::uint8_t round(std::int32_t log) const;
 
   const LinearLogConverter* converter_;
   WordFormat output_;
   bool flush_;
-  int point_;             ///< Exponent of a sum's least bit, without the sum's own exponent.
-  std::int32_t scale_;    ///< In units of 2^-12, as all logarithms here.
+  bool aligned_;        ///< A sum's own exponent counts.
+  int point_;           ///< Exponent of a sum's least bit, without the sum's own exponent.
+  std::int32_t scale_;  ///< In units of 2^-12, as all logarithms here.
   std::uint8_t min_word_;
   std::uint8_t max_word_;
   std::int32_t min_log_;

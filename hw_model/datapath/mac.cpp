@@ -47,8 +47,7 @@ formats::Psum AddStage::saturated(std::int64_t value, int exponent, formats::Acc
   return {static_cast<std::int32_t>(fitting), static_cast<std::int16_t>(exponent), false};
 }
 
-formats::Psum AddStage::add(const formats::Psum& sum, const Product& product,
-                            formats::AccumulateEvents& events) const {
+formats::Psum AddStage::add(const formats::Psum& sum, const Product& product, formats::AccumulateEvents& events) const {
   if (product.nar) {
     ++events.nar_products;
     return not_a_real();
@@ -72,9 +71,9 @@ formats::Psum AddStage::add(const formats::Psum& sum, const UnpackedLog& log, bo
   const int exponent = std::max<int>(sum.exponent, log.exponent);
   const std::uint64_t magnitude = (lf << lf_up_) >> std::min(lf_down_ + exponent - log.exponent, far_right);
   const bool sum_negative = sum.value < 0;
-  const auto sum_magnitude = static_cast<std::uint64_t>(apply_sign(static_cast<std::uint64_t>(std::int64_t{sum.value}),
-                                                                   sum_negative)) >>
-                             std::min(exponent - sum.exponent, far_right);
+  const auto sum_magnitude =
+      static_cast<std::uint64_t>(apply_sign(static_cast<std::uint64_t>(std::int64_t{sum.value}), sum_negative)) >>
+      std::min(exponent - sum.exponent, far_right);
   return saturated(apply_sign(sum_magnitude, sum_negative) + apply_sign(magnitude, negative), exponent, events);
 }
 

@@ -51,10 +51,10 @@ class AddStage {
 
   const LogLinearConverter* converter_;
   bool fixed_;
-  int lf_up_;          ///< Wiring of lf to an aligned sum's adder: so many bits to the left ...
-  int lf_down_;        ///< ... or to the right; one of them is 0.
-  int fixed_point_;    ///< Exponent of a product whose lf enters a fixed sum unshifted.
-  std::int64_t max_;   ///< Largest sum.
+  int lf_up_;         ///< Wiring of lf to an aligned sum's adder: so many bits to the left ...
+  int lf_down_;       ///< ... or to the right; one of them is 0.
+  int fixed_point_;   ///< Exponent of a product whose lf enters a fixed sum unshifted.
+  std::int64_t max_;  ///< Largest sum.
 };
 
 }  // namespace lpa::datapath

@@ -29,7 +29,9 @@ inline WordFormat to_word_format(const formats::LpFormat& format) {
 }
 
 /// Lanes that a word of MODE (8, 4 or 2) carries.
-constexpr int lanes(int mode) { return 8 / mode; }
+constexpr int lanes(int mode) {
+  return mode == 8 ? 1 : mode == 4 ? 2 : max_lanes;
+}
 
 /// One decoded operand: |x| = 2^(r + u / 2^6). r and u are 0 if zero or nar is set.
 struct Lane {

@@ -1,0 +1,31 @@
+#include "hw_model/array/array_encoder.h"
+
+namespace lpa::hw {
+
+ArrayEncoder::ArrayEncoder(const sc_core::sc_module_name& name, const datapath::LinearLogConverter& converter,
+                           const formats::Arithmetic& arithmetic)
+    : sc_core::sc_module(name), converter_(converter), arithmetic_(arithmetic) {
+  SC_HAS_PROCESS(ArrayEncoder);
+  SC_METHOD(configure);
+  sensitive << control;
+  SC_METHOD(clocked);
+  sensitive << clk.pos();
+  dont_initialize();
+}
+
+void ArrayEncoder::configure() {
+  const LayerControl& layer = control.read();
+  encoder_.emplace(converter_, arithmetic_, layer.encoded, layer.mode(), layer.psum_lsb, layer.scale_q8);
+  lanes_ = static_cast<std::size_t>(datapath::lanes(layer.mode()));
+}
+
+void ArrayEncoder::clocked() {
+  const BundleTag& bundle = tag.read();
+  if (!bundle.valid || !bundle.last_k || reset.read()) return;
+  const PsumWord& sums = psum.read();
+  EncodedWords encoded;
+  for (std::size_t lane = 0; lane < lanes_; ++lane) encoded.lane[lane] = (*encoder_)(sums.lane[lane]);
+  words.write(encoded);
+}
+
+}  // namespace lpa::hw

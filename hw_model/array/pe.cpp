@@ -1,0 +1,94 @@
+#include "hw_model/array/pe.h"
+
+namespace lpa::hw {
+
+Pe::Pe(const sc_core::sc_module_name& name, const datapath::LogLinearConverter& converter,
+       const formats::Arithmetic& arithmetic)
+    : sc_core::sc_module(name), converter_(converter), arithmetic_(arithmetic) {
+  SC_HAS_PROCESS(Pe);
+  SC_METHOD(configure);
+  sensitive << control;
+  SC_METHOD(clocked);
+  sensitive << clk.pos();
+  dont_initialize();
+}
+
+void Pe::configure() {
+  const LayerControl& layer = control.read();
+  adder_.emplace(converter_, arithmetic_, layer.mode(), layer.psum_lsb);
+  lanes_ = static_cast<std::size_t>(datapath::lanes(layer.mode()));
+}
+
+void Pe::clocked() {
+  if (reset.read()) {
+    clear();
+    return;
+  }
+  const ActivationWire& activation = activation_in.read();
+  const WeightWire& weight = weight_in.read();
+  if (product_valid_) add();
+  if (activation.valid) {
+    if (activation.swap) {
+      active_ = shadow_;
+      if (weight.tag.valid) ++hazards_;
+    }
+    multiply(activation);
+  }
+  product_valid_ = activation.valid;
+  if (activation.valid || activation_offered_) activation_out.write(activation);
+  activation_offered_ = activation.valid;
+  if (weight.tag.valid || weight_offered_) load(weight);
+}
+
+void Pe::clear() {
+  product_valid_ = activation_offered_ = weight_offered_ = false;
+  active_ = shadow_ = {};
+  activation_out.write({});
+  weight_out.write({});
+}
+
+void Pe::add() {
+  const PsumWord& sum = psum_in.read();
+  PsumWord result;
+  for (std::size_t lane = 0; lane < lanes_; ++lane) {
+    result.lane[lane] = adder_->add(sum.lane[lane], product_[lane], events_);
+  }
+  psum_out.write(result);
+}
+
+void Pe::multiply(const ActivationWire& activation) {
+  for (std::size_t lane = 0; lane < lanes_; ++lane) {
+    product_[lane] = datapath::mul(active_.lane[lane], activation.lane);
+  }
+}
+
+void Pe::load(const WeightWire& weight) {
+  if (weight.tag.valid) shadow_ = weight.word;
+  weight_offered_ = weight.tag.valid && weight.tag.hops > 0;
+  if (weight_offered_) {
+    weight_out.write({weight.word, {true, static_cast<std::uint16_t>(weight.tag.hops - 1)}});
+  } else {
+    weight_out.write({});
+  }
+}
+
+void Pe::trace(sc_core::sc_trace_file* file, const std::string& prefix) const {
+  using sc_core::sc_trace;
+  sc_trace(file, activation_in, prefix + ".activation_in");
+  sc_trace(file, weight_in, prefix + ".weight_in");
+  sc_trace(file, psum_in, prefix + ".psum_in");
+  sc_trace(file, psum_out, prefix + ".psum_out");
+  sc_trace(file, product_valid_, prefix + ".product_valid");
+  for (std::size_t lane = 0; lane < product_.size(); ++lane) {
+    const std::string name = prefix + ".lane" + std::to_string(lane);
+    hw::sc_trace(file, active_.lane[lane], name + ".active_weight");
+    hw::sc_trace(file, shadow_.lane[lane], name + ".shadow_weight");
+    sc_trace(file, product_[lane].r, name + ".product.r");
+    sc_trace(file, product_[lane].u, name + ".product.u");
+    sc_trace(file, product_[lane].negative, name + ".product.negative");
+    sc_trace(file, product_[lane].zero, name + ".product.zero");
+    sc_trace(file, product_[lane].nar, name + ".product.nar");
+  }
+}
+
+}  // namespace lpa::hw
