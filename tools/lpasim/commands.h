@@ -1,0 +1,19 @@
+// The sub-commands. Each prints its result on stdout, returns the exit code and throws on error.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tools/lpasim/error.h"
+
+namespace lpa::cli {
+
+using Words = std::vector<std::string>;  ///< The arguments behind the sub-command's name.
+
+ExitCode quantize(const Words& arguments);
+ExitCode evaluate(const Words& arguments);
+ExitCode run(const Words& arguments);  ///< Builds a SystemC machine: call it from sc_main, once per process.
+ExitCode format(const Words& arguments);
+ExitCode describe(const Words& arguments);
+
+}  // namespace lpa::cli

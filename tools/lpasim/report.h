@@ -1,0 +1,37 @@
+// What a run of the simulated machine reports: report.json (report.schema.json describes it), layers.csv, a table.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "hw_model/driver/simulation.h"
+#include "hw_model/machine_config.h"
+
+namespace lpa::cli {
+
+/// Everything a report is made from. Counts are for the whole run: all images together.
+struct RunRecord {
+  hw::MachineConfig machine;
+  std::string network, quantized, dataset;  ///< As given on the command line.
+  std::string model = "pin";
+  driver::RunResult result;
+  std::uint64_t images = 0;
+  double top1 = 0;       ///< Fraction of the images that the simulated machine labels right.
+  double top1_fp32 = 0;  ///< The same for the fp32 network.
+  double wall_seconds = 0;
+};
+
+/// The report. Of the three utilizations, `spatial` is MACs / (busy * lanes), `temporal` is busy / cycles and `overall`
+/// their product, MACs / (cycles * lanes), where lanes = rows * columns * 8 / weight bits. Lanes differ from layer to
+/// layer; for the totals, busy * lanes is summed over the layers, and `overall` is the product again. A layer that does
+/// not use the array has 0 everywhere.
+nlohmann::ordered_json build_report(const RunRecord& record);
+
+/// One line per layer: the report's `layers` flattened ("utilization.spatial"), in its order. RFC 4180 quoting.
+std::string layers_csv(const nlohmann::ordered_json& report);
+
+/// The tables that `lpasim run` prints: layers, cycles by cause, totals and accuracy.
+std::string report_text(const nlohmann::ordered_json& report);
+
+}  // namespace lpa::cli
