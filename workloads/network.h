@@ -1,0 +1,64 @@
+// A trained network: a graph of operators on named values, as imported from ONNX and simplified.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "workloads/tensor.h"
+
+namespace lpa::workloads {
+
+struct Conv {
+  std::vector<int> kernel, strides, pads, dilations;  ///< ONNX order: pads are top, left, bottom, right.
+  int groups = 1;
+  Tensor weights;  ///< [out_c, in_c / groups, kernel_h, kernel_w]
+  Tensor bias;     ///< [out_c], always present.
+};
+struct Gemm {
+  Tensor weights;  ///< [N, K]: transposed at import where the file has [K, N]; alpha folded in.
+  Tensor bias;     ///< [N], always present; beta folded in.
+};
+struct Relu {};
+struct Add {};  ///< Two inputs of the same shape.
+struct Pool {
+  enum class Kind { max, average } kind = Kind::max;
+  std::vector<int> kernel, strides, pads, dilations;
+  bool ceil_mode = false;
+  bool count_include_pad = false;
+};
+struct GlobalAveragePool {};
+struct Pad {
+  std::vector<int> begins, ends;  ///< Per axis; constant mode.
+  float value = 0;
+};
+struct Slice {
+  std::vector<int> starts, ends, axes, steps;  ///< Normalised to the input's shape, positive steps.
+};
+struct Reshape {};  ///< Flatten, Reshape and Squeeze alike: the shape is the output value's.
+
+using Operator = std::variant<Conv, Gemm, Relu, Add, Pool, GlobalAveragePool, Pad, Slice, Reshape>;
+
+struct Node {
+  std::string name;  ///< The ONNX node's name, or "<op>_<index>" where the file has none.
+  std::string op;    ///< ONNX operator type.
+  Operator attributes;
+  std::vector<int> inputs;  ///< Indices into Network::values.
+  int output = -1;
+};
+
+struct Value {
+  std::string name;
+  Shape shape;  ///< Batch 1.
+};
+
+/// Nodes in topological order; one input, one output.
+struct Network {
+  std::string file;  ///< As given, for messages.
+  std::vector<Value> values;
+  std::vector<Node> nodes;
+  int input = -1;
+  int output = -1;
+};
+
+}  // namespace lpa::workloads
