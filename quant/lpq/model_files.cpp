@@ -1,0 +1,309 @@
+// quant.json and weights.safetensors.
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "quant/formats/format_error.h"
+#include "quant/lpq/quantize.h"
+#include "quant/lpq/quantized_model.h"
+#include "workloads/atomic_file.h"
+#include "workloads/input_error.h"
+#include "workloads/input_file.h"
+#include "workloads/safetensors.h"
+
+namespace lpa::lpq {
+namespace {
+
+using formats::LpFormat;
+using nlohmann::json;
+using workloads::InputError;
+using workloads::Layer;
+using workloads::LayerGraph;
+using workloads::LayerKind;
+using workloads::StoredTensor;
+
+constexpr int schema_version = 1;
+constexpr const char* json_name = "quant.json";
+constexpr const char* weights_name = "weights.safetensors";
+
+const char* kind_name(LayerKind kind) {
+  switch (kind) {
+    case LayerKind::conv:
+      return "conv";
+    case LayerKind::add:
+      return "add";
+    case LayerKind::max_pool:
+      return "max_pool";
+    case LayerKind::average_pool:
+      return "average_pool";
+  }
+  return "";
+}
+
+std::vector<int> weight_shape(const Layer& layer) {
+  const workloads::LayerGeometry& g = layer.geometry;
+  return {g.out_c, g.kernel_h, g.kernel_w, g.in_c / g.groups};
+}
+
+/// Names of a layer's tensors: the index keeps them apart whatever the layers are called.
+std::string tensor_name(std::size_t index, const std::string& layer, const char* what) {
+  return fmt::format("{}.{}.{}", index, layer, what);
+}
+
+/// FNV-1a: tells a weights file that does not belong to its quant.json (an interrupted or mixed-up copy).
+std::uint64_t hash(std::uint64_t state, const void* data, std::size_t bytes) {
+  const auto* byte = static_cast<const unsigned char*>(data);
+  for (std::size_t i = 0; i < bytes; ++i) state = (state ^ byte[i]) * 0x100000001b3;
+  return state;
+}
+
+std::string digest(const workloads::SafeTensors& content) {
+  std::uint64_t state = 0xcbf29ce484222325;
+  for (const auto& [name, tensor] : content.tensors) {
+    state = hash(state, name.data(), name.size());
+    std::visit([&state](const auto& data) { state = hash(state, data.data(), data.size() * sizeof(data[0])); },
+               tensor.data);
+  }
+  return fmt::format("{:016x}", state);
+}
+
+/// Reads a JSON object's fields; errors name the file and the field.
+class Fields {
+ public:
+  Fields(const json& object, std::string where, std::string file)
+      : object_(object), where_(std::move(where)), file_(std::move(file)) {
+    if (!object.is_object()) throw InputError(fmt::format("{}: {} must be an object", file_, where_));
+  }
+
+  [[noreturn]] void fail(const char* field, const std::string& wrong) const {
+    throw InputError(fmt::format("{}: {}: {}", file_, path(field), wrong));
+  }
+
+  Fields object(const char* field) const { return {at(field), path(field), file_}; }
+
+  const json& array(const char* field) const {
+    if (!at(field).is_array()) fail(field, "must be an array");
+    return at(field);
+  }
+
+  std::string text(const char* field) const {
+    if (!at(field).is_string()) fail(field, "must be a string");
+    return at(field).get<std::string>();
+  }
+
+  void expect(const char* field, const std::string& right) const {
+    if (text(field) != right) fail(field, fmt::format("is \"{}\" but must be \"{}\"", text(field), right));
+  }
+
+  template <typename Integer>
+  Integer integer(const char* field, Integer low, Integer high) const {
+    const json& value = at(field);
+    const auto wrong = [&] { fail(field, fmt::format("is {} but must be {}..{}", value.dump(), low, high)); };
+    if (!value.is_number_integer()) wrong();
+    if (value.is_number_unsigned()) {
+      const auto number = value.get<std::uint64_t>();
+      if (std::cmp_less(number, low) || std::cmp_greater(number, high)) wrong();
+    } else if (std::cmp_less(value.get<std::int64_t>(), low) || std::cmp_greater(value.get<std::int64_t>(), high)) {
+      wrong();
+    }
+    return value.get<Integer>();
+  }
+
+  /// A format under `field`.format.
+  LpFormat format(const char* field) const {
+    const Fields inner = object(field);
+    try {
+      const LpFormat format = formats::parse_lp_format(inner.text("format"));
+      if (const std::string wrong = check_machine_format(format); !wrong.empty()) inner.fail("format", wrong);
+      return format;
+    } catch (const formats::FormatError& error) {
+      inner.fail("format", error.what());
+    }
+  }
+
+  void expect_same(const char* field, const LpFormat& format, const LpFormat& right, const char* why) const {
+    if (format == right) return;
+    object(field).fail("format", fmt::format("is {} but must be {}, {}", to_string(format), to_string(right), why));
+  }
+
+ private:
+  std::string path(const char* field) const { return where_.empty() ? field : where_ + "." + field; }
+
+  const json& at(const char* field) const {
+    const auto found = object_.find(field);
+    if (found == object_.end()) fail(field, "is missing");
+    return *found;
+  }
+
+  const json& object_;
+  std::string where_, file_;
+};
+
+/// The tensor that quant.json names, of the given type and number of elements.
+template <typename Element>
+const std::vector<Element>& tensor_data(const workloads::SafeTensors& content, const std::string& file,
+                                        const std::string& name, std::size_t count, const char* type) {
+  const auto found = content.tensors.find(name);
+  if (found == content.tensors.end()) throw InputError(fmt::format("{}: tensor \"{}\" is missing", file, name));
+  const auto* data = std::get_if<std::vector<Element>>(&found->second.data);
+  if (data == nullptr) throw InputError(fmt::format("{}: tensor \"{}\" must have the type {}", file, name, type));
+  if (data->size() != count) {
+    throw InputError(
+        fmt::format("{}: tensor \"{}\" has {} elements but must have {}", file, name, data->size(), count));
+  }
+  return *data;
+}
+
+struct WeightsFile {
+  std::string name;
+  workloads::SafeTensors content;
+};
+
+void read_weights(const Fields& fields, const Layer& layer, const WeightsFile& file, QuantizedLayer& quantized) {
+  quantized.weight = fields.format("weight");
+  const Fields weight = fields.object("weight");
+  if (const json right = weight_shape(layer); weight.array("shape") != right) {
+    weight.fail("shape", fmt::format("is {} but must be {}", weight.array("shape").dump(), right.dump()));
+  }
+  quantized.weight_shape = weight_shape(layer);
+  const std::size_t count = layer.weights.size();
+  const auto bits = static_cast<std::size_t>(quantized.weight.n);
+  const std::string name = weight.text("tensor");
+  const auto& bytes = tensor_data<std::uint8_t>(file.content, file.name, name, (count * bits + 7) / 8, "U8");
+  quantized.weights = unpack_words(bytes, quantized.weight.n, count);
+  if (pack_words(quantized.weights, quantized.weight.n) != bytes) {
+    throw InputError(fmt::format("{}: tensor \"{}\": the bits behind the last word must be 0", file.name, name));
+  }
+  const auto nar = std::find(quantized.weights.begin(), quantized.weights.end(), quantized.weight.nar_word());
+  if (nar != quantized.weights.end()) {
+    throw InputError(fmt::format("{}: tensor \"{}\": word {} is NaR but must be a real number", file.name, name,
+                                 nar - quantized.weights.begin()));
+  }
+}
+
+void read_bias(const Fields& fields, const Layer& layer, const WeightsFile& file, QuantizedLayer& quantized) {
+  constexpr std::int32_t mantissa_limit = 1 << 25;
+  const Fields bias = fields.object("bias");
+  const auto channels = static_cast<std::size_t>(layer.geometry.out_c);
+  const std::string name = bias.text("mantissa");
+  const auto& mantissas = tensor_data<std::int32_t>(file.content, file.name, name, channels, "I32");
+  const auto& exponents = tensor_data<std::int16_t>(file.content, file.name, bias.text("exponent"), channels, "I16");
+  for (std::size_t n = 0; n < channels; ++n) {
+    if (mantissas[n] <= -mantissa_limit || mantissas[n] >= mantissa_limit) {
+      throw InputError(fmt::format("{}: tensor \"{}\": element {} is {} but must be less than 2^25 in magnitude",
+                                   file.name, name, n, mantissas[n]));
+    }
+    quantized.bias.push_back({mantissas[n], exponents[n]});
+  }
+}
+
+QuantizedLayer read_layer(const Fields& fields, const LayerGraph& graph, const QuantizedModel& model,
+                          const WeightsFile& file) {
+  const Layer& layer = graph.layers[model.layers.size()];
+  QuantizedLayer quantized;
+  fields.expect("name", layer.name);
+  fields.expect("op", layer.op);
+  fields.expect("kind", kind_name(layer.kind));
+  quantized.name = layer.name;
+  quantized.op = layer.op;
+  quantized.kind = layer.kind;
+  quantized.encoded = fields.format("encoded");
+  quantized.output = fields.format("output");
+  if (layer.kind != LayerKind::conv || layer.addend == workloads::no_operand) {
+    fields.expect_same("encoded", quantized.encoded, quantized.output, "the output's: no residual is added");
+  }
+  if (layer.kind == LayerKind::max_pool) {
+    fields.expect_same("output", quantized.output, model.operand_format(layer.input), "its input's");
+  }
+  if (layer.kind == LayerKind::conv) {
+    read_weights(fields, layer, file, quantized);
+    read_bias(fields, layer, file, quantized);
+    quantized.psum_lsb = fields.integer("psum_lsb", -1000, 1000);
+  }
+  return quantized;
+}
+
+}  // namespace
+
+void write(const QuantizedModel& model, const std::filesystem::path& folder) {
+  workloads::SafeTensors weights;
+  json layers = json::array();
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    const QuantizedLayer& quantized = model.layers[i];
+    json entry = {{"name", quantized.name},
+                  {"op", quantized.op},
+                  {"kind", kind_name(quantized.kind)},
+                  {"encoded", {{"format", to_string(quantized.encoded)}}},
+                  {"output", {{"format", to_string(quantized.output)}}}};
+    if (quantized.kind == LayerKind::conv) {
+      const auto store = [&](const char* what, auto data) {
+        const std::string name = tensor_name(i, quantized.name, what);
+        const auto count = static_cast<std::int64_t>(data.size());
+        weights.tensors[name] = StoredTensor{{count}, std::move(data)};
+        return name;
+      };
+      std::vector<std::int32_t> mantissas;
+      std::vector<std::int16_t> exponents;
+      for (const formats::BiasTerm& bias : quantized.bias) {
+        mantissas.push_back(bias.mantissa);
+        exponents.push_back(bias.exponent);
+      }
+      entry["weight"] = {{"format", to_string(quantized.weight)},
+                         {"shape", quantized.weight_shape},
+                         {"tensor", store("weight", pack_words(quantized.weights, quantized.weight.n))}};
+      entry["bias"] = {{"mantissa", store("bias.mantissa", std::move(mantissas))},
+                       {"exponent", store("bias.exponent", std::move(exponents))}};
+      entry["psum_lsb"] = quantized.psum_lsb;
+    }
+    layers.push_back(std::move(entry));
+  }
+  const nlohmann::ordered_json content = {{"schema_version", schema_version},
+                                          {"network", model.network},
+                                          {"method", model.method},
+                                          {"seed", model.seed},
+                                          {"calibration_images", model.calibration_images},
+                                          {"weights_digest", digest(weights)},
+                                          {"input", {{"format", to_string(model.input)}}},
+                                          {"layers", std::move(layers)}};
+  workloads::write_safetensors(folder / weights_name, weights);
+  workloads::write_file_atomically(folder / json_name, content.dump(1) + "\n");
+}
+
+QuantizedModel read_quantized_model(const std::filesystem::path& folder, const LayerGraph& graph) {
+  const std::string file = (folder / json_name).string();
+  json document;
+  try {
+    document = json::parse(workloads::read_whole_file(folder / json_name));
+  } catch (const json::exception& error) {
+    throw InputError(fmt::format("{}: not JSON: {}", file, error.what()));
+  }
+  const Fields fields(document, "", file);
+  fields.integer("schema_version", schema_version, schema_version);
+  fields.expect("network", graph.network);
+  QuantizedModel model;
+  model.network = graph.network;
+  model.method = fields.text("method");
+  model.seed = fields.integer<std::uint64_t>("seed", 0, std::numeric_limits<std::uint64_t>::max());
+  model.calibration_images = fields.integer("calibration_images", 0, std::numeric_limits<int>::max());
+  model.input = fields.format("input");
+
+  const WeightsFile weights{(folder / weights_name).string(), workloads::read_safetensors(folder / weights_name)};
+  if (digest(weights.content) != fields.text("weights_digest")) {
+    throw InputError(
+        fmt::format("{}: its content is not what {} was written with (weights_digest)", weights.name, file));
+  }
+  const json& layers = fields.array("layers");
+  if (layers.size() != graph.layers.size()) {
+    fields.fail("layers",
+                fmt::format("has {} layers but {} has {}", layers.size(), graph.network, graph.layers.size()));
+  }
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    model.layers.push_back(read_layer(Fields(layers[i], fmt::format("layers[{}]", i), file), graph, model, weights));
+  }
+  return model;
+}
+
+}  // namespace lpa::lpq

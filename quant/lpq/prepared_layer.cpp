@@ -1,0 +1,156 @@
+#include "quant/lpq/prepared_layer.h"
+
+#include <algorithm>
+
+namespace lpa::lpq {
+namespace {
+
+using formats::AccumulateEvents;
+using formats::Accumulator;
+using formats::LpFormat;
+using formats::Operand;
+using formats::Psum;
+using formats::PsumEncoder;
+using formats::Word;
+using workloads::LayerGeometry;
+using workloads::LayerKind;
+
+/// The post-processing unit's addition: zeros are skipped, NaR stays.
+Psum ppu_add(const Accumulator& adder, const Psum& psum, const LpFormat& format, const Operand& operand,
+             AccumulateEvents& events) {
+  if (operand.nar || psum.nar) return {0, Psum::no_exponent, true};
+  if (operand.zero) return psum;
+  return adder.add(psum, formats::scaled_log_q8(format, operand), operand.negative, &events);
+}
+
+Word rectified(Word word, const LpFormat& format) {
+  return word > format.nar_word() ? format.zero_word() : word;
+}
+
+int as_integer(Word word, const LpFormat& format) {
+  return word >= format.nar_word() ? int{word} - format.word_count() : int{word};
+}
+
+/// Calls `visit` with the index of the first channel of every position of the window that is not padding, in (kh, kw)
+/// order.
+template <typename Visit>
+void for_window(const LayerGeometry& g, int oy, int ox, Visit visit) {
+  for (int kh = 0; kh < g.kernel_h; ++kh) {
+    const int y = oy * g.stride_h - g.pad_top + kh * g.dilation_h;
+    if (y < 0 || y >= g.in_h) continue;
+    for (int kw = 0; kw < g.kernel_w; ++kw) {
+      const int x = ox * g.stride_w - g.pad_left + kw * g.dilation_w;
+      if (x < 0 || x >= g.in_w) continue;
+      visit(static_cast<std::size_t>((y * g.in_w + x) * g.in_c));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<Operand> operand_table(const LpFormat& format) {
+  std::vector<Operand> operands;
+  for (int word = 0; word < format.word_count(); ++word) {
+    operands.push_back(formats::to_operand(format, static_cast<Word>(word)));
+  }
+  return operands;
+}
+
+ResidualTable::ResidualTable(const formats::Arithmetic& arithmetic, const LpFormat& first, const LpFormat& second,
+                             const LpFormat& output)
+    : second_bits_(second.n) {
+  const Accumulator adder = Accumulator::for_ppu(arithmetic);
+  const PsumEncoder encoder = PsumEncoder::for_ppu(arithmetic, output, -output.sf_q8);
+  const std::vector<Operand> first_operands = operand_table(first), second_operands = operand_table(second);
+  entries_.reserve(first_operands.size() * second_operands.size());
+  for (const Operand& a : first_operands) {
+    for (const Operand& b : second_operands) {
+      AccumulateEvents events;
+      const Psum sum = ppu_add(adder, ppu_add(adder, {}, first, a, events), second, b, events);
+      entries_.push_back({encoder(sum), static_cast<std::uint16_t>(events.saturations)});
+    }
+  }
+}
+
+PreparedLayer::PreparedLayer(const workloads::LayerGraph& graph, const QuantizedModel& model, std::size_t index,
+                             const formats::Arithmetic& arithmetic)
+    : layer_(graph.layers[index]),
+      input_format_(model.operand_format(layer_.input)),
+      output_format_(model.layers[index].output),
+      arithmetic_(arithmetic) {
+  const QuantizedLayer& quantized = model.layers[index];
+  if (layer_.kind == LayerKind::conv) conv_.emplace(layer_, quantized, input_format_, arithmetic);
+  if (layer_.addend != workloads::no_operand) {
+    const LpFormat& first = layer_.kind == LayerKind::conv ? quantized.encoded : input_format_;
+    residual_.emplace(arithmetic, first, model.operand_format(layer_.addend), output_format_);
+  }
+  if (layer_.kind == LayerKind::average_pool) {
+    adder_ = Accumulator::for_ppu(arithmetic);
+    input_operands_ = operand_table(input_format_);
+    const int area = layer_.geometry.kernel_h * layer_.geometry.kernel_w;
+    for (int count = 1; count <= area; ++count) {
+      pool_encoders_.push_back(
+          PsumEncoder::for_ppu(arithmetic, output_format_, formats::log2_q8(count) - output_format_.sf_q8));
+    }
+  }
+}
+
+Word PreparedLayer::max_pool(const WordMap& input, int oy, int ox, int channel) const {
+  Word best = 0;
+  bool any = false, nar = false;
+  for_window(layer_.geometry, oy, ox, [&](std::size_t position) {
+    const Word word = input.words[position + static_cast<std::size_t>(channel)];
+    nar = nar || word == input_format_.nar_word();
+    if (!any || as_integer(word, input_format_) > as_integer(best, input_format_)) best = word;
+    any = true;
+  });
+  return nar ? input_format_.nar_word() : best;
+}
+
+Word PreparedLayer::average_pool(const WordMap& input, int oy, int ox, int channel, AccumulateEvents& events) const {
+  Psum psum;
+  std::size_t count = 0;
+  for_window(layer_.geometry, oy, ox, [&](std::size_t position) {
+    const Word word = input.words[position + static_cast<std::size_t>(channel)];
+    psum = ppu_add(*adder_, psum, input_format_, input_operands_[word], events);
+    ++count;
+  });
+  if (layer_.count_include_pad) count = pool_encoders_.size();
+  return count == 0 ? output_format_.zero_word() : pool_encoders_[count - 1](psum);
+}
+
+WordMap PreparedLayer::run(const WordMap& input, const WordMap* addend, AccumulateEvents& events) const {
+  const LayerGeometry& g = layer_.geometry;
+  WordMap output{.height = g.out_h, .width = g.out_w, .channels = g.out_c, .words = {}};
+  switch (layer_.kind) {
+    case LayerKind::conv:
+      output.words = conv_->run(input, events);
+      break;
+    case LayerKind::add:
+      output.words = input.words;
+      break;
+    case LayerKind::max_pool:
+    case LayerKind::average_pool:
+      output.words.reserve(static_cast<std::size_t>(g.out_h) * static_cast<std::size_t>(g.out_w * g.out_c));
+      for (int oy = 0; oy < g.out_h; ++oy) {
+        for (int ox = 0; ox < g.out_w; ++ox) {
+          for (int channel = 0; channel < g.out_c; ++channel) {
+            output.words.push_back(layer_.kind == LayerKind::max_pool ? max_pool(input, oy, ox, channel)
+                                                                      : average_pool(input, oy, ox, channel, events));
+          }
+        }
+      }
+      break;
+  }
+  if (residual_) {
+    for (std::size_t i = 0; i < output.words.size(); ++i) {
+      output.words[i] = (*residual_)(output.words[i], addend->words[i], events);
+    }
+  }
+  if (layer_.relu) {
+    for (Word& word : output.words) word = rectified(word, output_format_);
+  }
+  return output;
+}
+
+}  // namespace lpa::lpq

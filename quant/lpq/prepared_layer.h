@@ -1,0 +1,89 @@
+// A layer with everything worked out that does not depend on the image: decoded weights, tables, start values. Internal
+// to the software machine.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "quant/formats/aligned_gemm.h"
+#include "quant/formats/arithmetic.h"
+#include "quant/lpq/quantized_model.h"
+#include "quant/lpq/software_machine.h"
+#include "workloads/layers.h"
+
+namespace lpa::lpq {
+
+/// The sum of two words as the post-processing unit's adder and encoder form it. The operation has two small operands
+/// and is done once per element, so the whole table is made at the start.
+class ResidualTable {
+ public:
+  ResidualTable(const formats::Arithmetic& arithmetic, const formats::LpFormat& first, const formats::LpFormat& second,
+                const formats::LpFormat& output);
+
+  formats::Word operator()(formats::Word first, formats::Word second, formats::AccumulateEvents& events) const {
+    const Entry& entry = entries_[(std::size_t{first} << second_bits_) | second];
+    events.saturations += entry.saturations;
+    return entry.word;
+  }
+
+ private:
+  struct Entry {
+    formats::Word word = 0;
+    std::uint16_t saturations = 0;
+  };
+  int second_bits_;
+  std::vector<Entry> entries_;
+};
+
+/// All words of a format as operands, indexed by the word.
+std::vector<formats::Operand> operand_table(const formats::LpFormat& format);
+
+/// A convolution as the array computes it: partial sums from the bias on, then the encoder.
+class ConvEngine {
+ public:
+  ConvEngine(const workloads::Layer& layer, const QuantizedLayer& quantized, const formats::LpFormat& input,
+             const formats::Arithmetic& arithmetic);
+
+  /// Words in the layer's `encoded` format, [m][out_c].
+  std::vector<formats::Word> run(const WordMap& input, formats::AccumulateEvents& events) const;
+
+ private:
+  struct Planes;
+  Planes make_planes(const WordMap& input) const;
+  void fill_panel(const Planes& planes, int group, int first_position, formats::OperandPanel& panel) const;
+
+  const workloads::Layer& layer_;
+  formats::BatchAccumulator accumulator_;
+  formats::PsumEncoder encoder_;
+  std::array<formats::PackedOperand, 256> input_operands_;
+  std::vector<formats::Psum> start_;             ///< [out_c]
+  std::vector<formats::PackedOperand> weights_;  ///< [out_c][k]
+};
+
+/// One layer of any kind.
+class PreparedLayer {
+ public:
+  PreparedLayer(const workloads::LayerGraph& graph, const QuantizedModel& model, std::size_t index,
+                const formats::Arithmetic& arithmetic);
+
+  /// `addend` is null where the layer has none.
+  WordMap run(const WordMap& input, const WordMap* addend, formats::AccumulateEvents& events) const;
+
+ private:
+  formats::Word max_pool(const WordMap& input, int oy, int ox, int channel) const;
+  formats::Word average_pool(const WordMap& input, int oy, int ox, int channel,
+                             formats::AccumulateEvents& events) const;
+
+  const workloads::Layer& layer_;
+  formats::LpFormat input_format_, output_format_;
+  formats::Arithmetic arithmetic_;
+  std::optional<ConvEngine> conv_;
+  std::optional<ResidualTable> residual_;
+  std::optional<formats::Accumulator> adder_;        ///< average_pool
+  std::vector<formats::PsumEncoder> pool_encoders_;  ///< average_pool: by count of positions, minus 1.
+  std::vector<formats::Operand> input_operands_;     ///< average_pool
+};
+
+}  // namespace lpa::lpq

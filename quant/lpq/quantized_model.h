@@ -1,0 +1,57 @@
+// A quantized network: the format of every tensor, the packed weight words and the biases.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "quant/formats/arithmetic.h"
+#include "quant/formats/lp_format.h"
+#include "workloads/layers.h"
+
+namespace lpa::lpq {
+
+struct QuantizedLayer {
+  std::string name;           ///< Of the layer (workloads::Layer::name).
+  formats::LpFormat weight;   ///< conv only.
+  formats::LpFormat encoded;  ///< What the encoder behind the array emits; for a layer without array = output.
+  formats::LpFormat output;   ///< What the post-processing unit stores. Equal to `encoded` unless a residual is added.
+  std::vector<formats::Word> weights;   ///< Unpacked words, in the order of workloads::Layer::weights.
+  std::vector<formats::BiasTerm> bias;  ///< [out_c], scaled by sf of weight and input activation.
+  int psum_lsb = 0;  ///< Exponent of the least bit of a 32-bit `fixed` partial sum; see choose_psum_lsb().
+
+  // What the layer is, for the files only.
+  std::string op;  ///< workloads::Layer::op
+  workloads::LayerKind kind = workloads::LayerKind::conv;
+  std::vector<int> weight_shape;  ///< conv: [out_c, kernel_h, kernel_w, in_c / groups]
+};
+
+struct QuantizedModel {
+  std::string network;  ///< File name of the network.
+  std::string method;   ///< "fit", ...
+  std::uint64_t seed = 0;
+  int calibration_images = 0;
+  formats::LpFormat input;             ///< Of the network's input.
+  std::vector<QuantizedLayer> layers;  ///< One per layer of the graph, in its order.
+
+  /// Format of the operand `index` of a layer: a layer's output or the network's input.
+  const formats::LpFormat& operand_format(int index) const {
+    return index == workloads::network_input ? input : layers[static_cast<std::size_t>(index)].output;
+  }
+};
+
+/// Writes quant.json and weights.safetensors into `folder`, which must exist: each complete or not at all, and
+/// quant.json last. Throws workloads::OutputError.
+void write(const QuantizedModel& model, const std::filesystem::path& folder);
+
+/// Reads them back and checks them against the graph: every layer present under its name, shapes and sizes equal,
+/// formats legal and of a width that the machine has, no NaR among the weights, and the weights those that quant.json
+/// was written with. Throws workloads::InputError naming the file and the field.
+QuantizedModel read_quantized_model(const std::filesystem::path& folder, const workloads::LayerGraph& graph);
+
+/// Words of 2, 4 or 8 bits packed into bytes, the first word in the lowest bits; the last byte is padded with zeros.
+std::vector<std::uint8_t> pack_words(const std::vector<formats::Word>& words, int bits);
+std::vector<formats::Word> unpack_words(const std::vector<std::uint8_t>& bytes, int bits, std::size_t count);
+
+}  // namespace lpa::lpq
