@@ -64,7 +64,7 @@ formats::Psum AddStage::add(const formats::Psum& sum, const UnpackedLog& log, bo
   if (fixed_) {
     const int up = log.exponent - fixed_point_;
     const std::uint64_t magnitude = up >= 0 ? lf << std::min(up, far_left) : lf >> std::min(-up, far_right);
-    return saturated(sum.value + apply_sign(magnitude, negative), 0, events);
+    return saturated(sum.value + apply_sign(magnitude, negative), sum.exponent, events);
   }
 
   // No product met yet means an exponent below all others and the value 0: the product is taken as it is.

@@ -1,0 +1,44 @@
+// Owns clock and reset of a simulated device and counts cycles.
+#pragma once
+
+#include <cstdint>
+
+#include <systemc>
+
+namespace lpa::test {
+
+/// Cycle n is the period before the n-th rising edge. Between two step()s a test stands inside a cycle: what it reads
+/// is what stands on the wires in this cycle, what it writes is presented in this cycle and sampled by the edge at its
+/// end. (Written values reach the wires, and waveforms, with the falling edge.)
+class ClockedBench {
+ public:
+  sc_core::sc_signal<bool> clk{"clk"};
+  sc_core::sc_signal<bool> reset{"reset"};
+
+  /// To the next cycle.
+  void step() {
+    clk.write(false);
+    sc_core::sc_start(half_period);
+    clk.write(true);
+    sc_core::sc_start(half_period);
+    ++cycle_;
+  }
+
+  void step(std::uint64_t cycles) {
+    for (std::uint64_t i = 0; i < cycles; ++i) step();
+  }
+
+  /// To the given cycle, which must not be over.
+  void run_to(std::uint64_t cycle) {
+    sc_assert(cycle >= cycle_);
+    while (cycle_ < cycle) step();
+  }
+
+  std::uint64_t cycle() const { return cycle_; }
+
+ private:
+  const sc_core::sc_time half_period{1, sc_core::SC_NS};
+  std::uint64_t cycle_ = 0;
+};
+
+}  // namespace lpa::test
