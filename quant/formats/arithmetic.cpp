@@ -10,6 +10,7 @@
 
 #include "quant/formats/exp2_table.h"
 #include "quant/formats/format_error.h"
+#include "quant/formats/format_text.h"
 
 namespace lpa::formats {
 namespace {
@@ -21,10 +22,6 @@ constexpr int q8_mask = (1 << q8_bits) - 1;
 
 void require(const std::string& wrong) {
   if (!wrong.empty()) throw FormatError("arithmetic: " + wrong);
-}
-
-std::string outside(std::string_view name, int value, int low, int high) {
-  return value < low || value > high ? fmt::format("{} is {} but must be {}..{}", name, value, low, high) : "";
 }
 
 /// value * 2^shift towards zero, for value >= 0; anything that does not fit in 62 bits becomes 2^62.
@@ -94,16 +91,16 @@ Arithmetic arithmetic_preset(std::string_view name) {
 
 std::string check(const Arithmetic& arithmetic) {
   const auto check_widths = [](const std::string& name, const AlignedWidths& widths) -> std::string {
-    if (auto wrong = outside(name + ".integer_bits", widths.integer_bits, 2, 31); !wrong.empty()) return wrong;
-    if (auto wrong = outside(name + ".fraction_bits", widths.fraction_bits, 1, 30); !wrong.empty()) return wrong;
-    return outside(name + ".integer_bits + fraction_bits", widths.integer_bits + widths.fraction_bits, 3, 32);
+    if (auto wrong = range_error(name + ".integer_bits", widths.integer_bits, 2, 31); !wrong.empty()) return wrong;
+    if (auto wrong = range_error(name + ".fraction_bits", widths.fraction_bits, 1, 30); !wrong.empty()) return wrong;
+    return range_error(name + ".integer_bits + fraction_bits", widths.integer_bits + widths.fraction_bits, 3, 32);
   };
-  std::string wrong = outside("lf_bits", arithmetic.lf_bits, 1, 16);
+  std::string wrong = range_error("lf_bits", arithmetic.lf_bits, 1, 16);
   for (std::size_t i = 0; i < arithmetic.aligned.size() && wrong.empty(); ++i) {
     wrong = check_widths(fmt::format("aligned[{}]", i), arithmetic.aligned[i]);
   }
-  if (wrong.empty()) wrong = outside("fixed_bits", arithmetic.fixed_bits, 8, 32);
-  if (wrong.empty()) wrong = outside("encoder_log_bits", arithmetic.encoder_log_bits, 4, 12);
+  if (wrong.empty()) wrong = range_error("fixed_bits", arithmetic.fixed_bits, 8, 32);
+  if (wrong.empty()) wrong = range_error("encoder_log_bits", arithmetic.encoder_log_bits, 4, 12);
   if (wrong.empty()) wrong = check_widths("ppu", arithmetic.ppu);
   return wrong;
 }
@@ -138,7 +135,7 @@ BiasTerm to_bias_term(double value, int scale_q8) {
 Accumulator::Accumulator(const Arithmetic& arithmetic, int weight_bits, int lsb) : arithmetic_(arithmetic), lsb_(lsb) {
   require(check(arithmetic));
   require_weight_bits(weight_bits);
-  require(outside("lsb", lsb, -1024, 1024));
+  require(range_error("lsb", lsb, -1024, 1024));
   const AlignedWidths& widths = arithmetic.widths(weight_bits);
   const bool aligned = arithmetic.psum == PsumKind::aligned;
   fraction_bits_ = aligned ? widths.fraction_bits : 0;
@@ -206,8 +203,8 @@ PsumEncoder::PsumEncoder(const Arithmetic& arithmetic, const LpFormat& output, i
   require(check(arithmetic));
   require_weight_bits(weight_bits);
   if (const std::string wrong = check(output); !wrong.empty()) throw FormatError("output format: " + wrong);
-  require(outside("lsb", lsb, -1024, 1024));
-  require(outside("scale_q8", scale_q8, -(1 << 18), 1 << 18));
+  require(range_error("lsb", lsb, -1024, 1024));
+  require(range_error("scale_q8", scale_q8, -(1 << 18), 1 << 18));
 
   const int work_bits = std::max(q8_bits, log_bits_);
   const bool aligned = arithmetic.psum == PsumKind::aligned;

@@ -2,16 +2,13 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <cmath>
 #include <limits>
-#include <optional>
-#include <vector>
 
 #include <fmt/format.h>
 
 #include "quant/formats/exp2_table.h"
-#include "quant/formats/format_error.h"
+#include "quant/formats/format_text.h"
 
 namespace lpa::formats {
 namespace {
@@ -20,6 +17,10 @@ constexpr int max_n = 16;
 constexpr int max_es = 5;
 constexpr int max_sf = 127;
 constexpr int log_q14_bits = 14;
+
+std::string sf_error(double sf) {
+  return fmt::format("sf is {} but must be {}..{}", sf, -max_sf, max_sf);
+}
 
 int es_limit(int n) {
   return std::min(max_es, std::max(0, n - 3));
@@ -87,54 +88,22 @@ Word candidate(const LpFormat& format, int index, bool negative) {
   return static_cast<Word>(negative ? format.word_count() - magnitude : magnitude);
 }
 
-/// The comma-separated fields between "LP<" and ">", spaces removed; nothing if the text has another shape.
-std::optional<std::vector<std::string>> split_fields(std::string_view text) {
-  std::string dense;
-  std::copy_if(text.begin(), text.end(), std::back_inserter(dense), [](char c) { return c != ' '; });
-  if (!dense.starts_with("LP<") || !dense.ends_with(">")) return std::nullopt;
-  std::vector<std::string> fields(1);
-  for (const char c : dense.substr(3, dense.size() - 4)) {
-    if (c == ',') {
-      fields.emplace_back();
-    } else {
-      fields.back() += c;
-    }
-  }
-  return fields;
-}
-
-template <class Number>
-Number parse_number(std::string_view text, const std::string& field, const char* name, const char* what) {
-  Number number{};
-  const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), number);
-  if (error != std::errc{} || end != field.data() + field.size()) {
-    throw FormatError(fmt::format("format \"{}\": {} is \"{}\" but must be {}", text, name, field, what));
-  }
-  return number;
-}
-
 }  // namespace
 
 std::string check(const LpFormat& format) {
-  const auto outside = [](const char* name, int value, int low, int high) {
-    return fmt::format("{} is {} but must be {}..{}", name, value, low, high);
-  };
-  if (format.n < 2 || format.n > max_n) return outside("n", format.n, 2, max_n);
-  const auto outside_for = [&](const char* name, int value, int low, int high, const char* regime) {
-    return fmt::format("{} for n = {}{}", outside(name, value, low, high), format.n, regime);
-  };
-  if (format.es < 0 || format.es > es_limit(format.n)) return outside_for("es", format.es, 0, es_limit(format.n), "");
   const bool terminated = format.regime == Regime::terminated;
-  if (terminated && format.n < 3)
-    return fmt::format("n is {} but must be 3..{} for a terminated regime", format.n, max_n);
-  const int rs_low = terminated ? 2 : 1;
-  if (format.rs < rs_low || format.rs > format.n - 1) {
-    return outside_for("rs", format.rs, rs_low, format.n - 1, terminated ? " and a terminated regime" : "");
-  }
-  const int sf_limit = max_sf << LpFormat::sf_fraction_bits;
-  if (format.sf_q8 < -sf_limit || format.sf_q8 > sf_limit) {
-    return fmt::format("sf is {} but must be {}..{}", format.sf(), -max_sf, max_sf);
-  }
+  const auto for_n = [&format](std::string wrong, std::string_view regime) {
+    return wrong.empty() ? wrong : fmt::format("{} for n = {}{}", wrong, format.n, regime);
+  };
+  std::string wrong = range_error("n", format.n, terminated ? 3 : 2, max_n);
+  if (!wrong.empty()) return terminated ? wrong + " for a terminated regime" : wrong;
+  wrong = for_n(range_error("es", format.es, 0, es_limit(format.n)), "");
+  if (!wrong.empty()) return wrong;
+  wrong = for_n(range_error("rs", format.rs, terminated ? 2 : 1, format.n - 1),
+                terminated ? " and a terminated regime" : "");
+  if (!wrong.empty()) return wrong;
+  constexpr int sf_limit = max_sf << LpFormat::sf_fraction_bits;
+  if (format.sf_q8 < -sf_limit || format.sf_q8 > sf_limit) return sf_error(format.sf());
   return {};
 }
 
@@ -144,30 +113,22 @@ std::string to_string(const LpFormat& format) {
 }
 
 LpFormat parse_lp_format(std::string_view text) {
-  const auto fields = split_fields(text);
-  if (!fields || (fields->size() != 4 && fields->size() != 5)) {
-    throw FormatError(fmt::format("format \"{}\" must look like LP<n,es,rs,sf>, for example LP<8,1,3,-0.25>", text));
-  }
+  const FormatText parts(text);
+  parts.require_shape("LP", 4, 5, "LP<n,es,rs,sf> or LP<n,es,rs,sf,terminated>", "LP<8,1,3,-0.25>");
   LpFormat format;
-  format.n = parse_number<int>(text, (*fields)[0], "n", "an integer");
-  format.es = parse_number<int>(text, (*fields)[1], "es", "an integer");
-  format.rs = parse_number<int>(text, (*fields)[2], "rs", "an integer");
-  const auto sf = parse_number<double>(text, (*fields)[3], "sf", "a number");
-  if (!(std::abs(sf) <= max_sf)) {
-    throw FormatError(fmt::format("format \"{}\": sf is {} but must be {}..{}", text, sf, -max_sf, max_sf));
-  }
+  format.n = parts.integer(0, "n");
+  format.es = parts.integer(1, "es");
+  format.rs = parts.integer(2, "rs");
+  const double sf = parts.real(3, "sf");
+  if (!(std::abs(sf) <= max_sf)) parts.require(sf_error(sf));
   format.sf_q8 = static_cast<int>(std::lround(std::ldexp(sf, LpFormat::sf_fraction_bits)));
-  if (fields->size() == 5) {
-    if ((*fields)[4] == "terminated") {
-      format.regime = Regime::terminated;
-    } else if ((*fields)[4] != "bounded") {
-      throw FormatError(
-          fmt::format("format \"{}\": regime is \"{}\" but must be bounded or terminated", text, (*fields)[4]));
+  if (parts.size() == 5 && parts.field(4) != "bounded") {
+    if (parts.field(4) != "terminated") {
+      parts.require(fmt::format("regime is \"{}\" but must be bounded or terminated", parts.field(4)));
     }
+    format.regime = Regime::terminated;
   }
-  if (const std::string wrong = check(format); !wrong.empty()) {
-    throw FormatError(fmt::format("format \"{}\": {}", text, wrong));
-  }
+  parts.require(check(format));
   return format;
 }
 
