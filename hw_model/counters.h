@@ -15,20 +15,20 @@ inline constexpr std::array<std::string_view, cause_count> cause_names{
 
 /// One layer's counters, or the sum over layers. The machine's 64-bit counter registers hold these, in this order.
 struct Counters {
-  std::uint64_t cycles = 0;               ///< From the doorbell to completion.
+  std::uint64_t cycles = 0;                           ///< From the doorbell to completion.
   std::array<std::uint64_t, cause_count> by_cause{};  ///< Sums to `cycles`.
-  std::uint64_t macs = 0;                 ///< Multiplications of lanes and rows in use, padding included.
-  std::uint64_t vectors = 0;              ///< Activation vectors presented.
-  std::uint64_t tiles = 0;                ///< Weight tiles loaded into the array.
-  std::uint64_t saturations = 0;          ///< Partial sums that did not fit.
-  std::uint64_t nar_products = 0;         ///< Products with a NaR operand.
+  std::uint64_t macs = 0;                             ///< Multiplications of lanes and rows in use, padding included.
+  std::uint64_t vectors = 0;                          ///< Activation vectors presented.
+  std::uint64_t tiles = 0;                            ///< Weight tiles loaded into the array.
+  std::uint64_t saturations = 0;                      ///< Partial sums that did not fit.
+  std::uint64_t nar_products = 0;                     ///< Products with a NaR operand.
   std::uint64_t dram_read_bytes = 0;
   std::uint64_t dram_write_bytes = 0;
-  std::uint64_t dram_bursts = 0;          ///< Transactions to external memory.
+  std::uint64_t dram_bursts = 0;                                    ///< Transactions to external memory.
   std::uint64_t weight_buffer_reads = 0, weight_buffer_writes = 0;  ///< Accesses of up to port_bytes.
   std::uint64_t input_buffer_reads = 0, input_buffer_writes = 0;
   std::uint64_t output_buffer_reads = 0, output_buffer_writes = 0;
-  std::uint64_t ppu_elements = 0;         ///< Elements the PPU processed (window elements for pooling).
+  std::uint64_t ppu_elements = 0;  ///< Elements the PPU processed (window elements for pooling).
 
   std::uint64_t cause(Cause c) const { return by_cause[static_cast<std::size_t>(c)]; }
   Counters& operator+=(const Counters& other);
@@ -36,7 +36,7 @@ struct Counters {
 };
 
 /// Number of 64-bit counter registers, and the name of each ("cycles", "busy", ..., "ppu_elements").
-inline constexpr std::size_t counter_count = 22;
+inline constexpr std::size_t counter_count = 24;
 extern const std::array<std::string_view, counter_count> counter_names;
 
 /// Counters as registers and back.

@@ -19,8 +19,8 @@ class ConfigError : public std::runtime_error {
 };
 
 struct ArrayConfig {
-  int rows = 8;     ///< R: inputs (k) of a tile.
-  int columns = 8;  ///< C: a tile has C * (8 / weight bits) outputs (n).
+  int rows = 8;                       ///< R: inputs (k) of a tile.
+  int columns = 8;                    ///< C: a tile has C * (8 / weight bits) outputs (n).
   bool double_buffer_weights = true;  ///< Load the next tile's weights while this one streams.
 };
 
@@ -37,9 +37,9 @@ struct DmaConfig {
 
 /// `ideal` memory: a fixed latency and a bandwidth that all transactions share.
 struct MemoryConfig {
-  int latency = 40;           ///< Cycles from the request to the first data.
-  int bytes_per_cycle = 16;   ///< 8 GB/s at 500 MHz.
-  int mib = 256;              ///< Size, MiB.
+  int latency = 40;          ///< Cycles from the request to the first data.
+  int bytes_per_cycle = 16;  ///< 8 GB/s at 500 MHz.
+  int mib = 256;             ///< Size, MiB.
 };
 
 struct PpuConfig {

@@ -3,11 +3,11 @@
 
 #include <atomic>
 #include <functional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "hw_model/counters.h"
+#include "hw_model/driver/machine_error.h"
 #include "hw_model/machine_config.h"
 #include "quant/lpq/quantized_model.h"
 #include "quant/lpq/software_machine.h"
@@ -15,39 +15,33 @@
 
 namespace lpa::driver {
 
-/// An error of the simulated machine or of its programming: a layer that does not fit, a descriptor or register access
-/// that the machine refused. The message is one line.
-class MachineError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
 struct LayerResult {
   std::string name, op;
-  std::uint64_t m = 0, n = 0, k = 0;  ///< GEMM of all images: m = images * out_h * out_w; 0, 0, 0 for a layer without array.
-  std::uint64_t groups = 1;           ///< MACs = m * n * k * groups.
+  std::uint64_t m = 0, n = 0,
+                k = 0;       ///< GEMM of all images: m = images * out_h * out_w; 0, 0, 0 for a layer without array.
+  std::uint64_t groups = 1;  ///< MACs = m * n * k * groups.
   std::string weight_format, activation_format, output_format;  ///< Empty where the layer has none.
   int weight_bits = 0;
-  hw::Counters counters;              ///< Summed over the images.
+  hw::Counters counters;  ///< Summed over the images.
 };
 
 struct RunResult {
   std::vector<LayerResult> layers;
   hw::Counters total;
-  std::vector<int> labels;                     ///< Per image: argmax of the network's output words.
-  std::vector<lpq::WordMap> outputs;           ///< Per image: the network's output words.
-  std::vector<std::vector<lpq::WordMap>> maps; ///< Per image and layer, if RunOptions::keep_maps.
-  bool cancelled = false;                      ///< The run was interrupted; labels holds the finished images.
+  std::vector<int> labels;                      ///< Per image: argmax of the network's output words.
+  std::vector<lpq::WordMap> outputs;            ///< Per image: the network's output words.
+  std::vector<std::vector<lpq::WordMap>> maps;  ///< Per image and layer, if RunOptions::keep_maps.
+  bool cancelled = false;                       ///< The run was interrupted; labels holds the finished images.
 };
 
 struct RunOptions {
-  bool keep_maps = false;  ///< Read back every layer's output words.
+  bool keep_maps = false;                              ///< Read back every layer's output words.
   std::function<void(int image, int layer)> progress;  ///< Called before each layer; may be empty.
   const std::atomic<bool>* cancel = nullptr;           ///< Checked between layers.
 };
 
-/// Builds the pin-level machine and its host, runs all inputs through all layers and returns what the host learned through
-/// TLM transactions. Once per process (SystemC elaborates once); call it from sc_main. Throws MachineError,
+/// Builds the pin-level machine and its host, runs all inputs through all layers and returns what the host learned
+/// through TLM transactions. Once per process (SystemC elaborates once); call it from sc_main. Throws MachineError,
 /// hw::ConfigError.
 RunResult run_network(const hw::MachineConfig& config, const workloads::LayerGraph& graph,
                       const lpq::QuantizedModel& model, const std::vector<lpq::WordMap>& inputs,

@@ -1,0 +1,211 @@
+#include "hw_model/control/descriptor.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "hw_model/control/schedule.h"
+
+namespace lpa::hw {
+namespace {
+
+constexpr std::int64_t max_size = 65535;
+constexpr std::int64_t max_address = 0xffffffff;
+constexpr std::int64_t max_sf = 127 * 256;
+
+// A field's accessor: one captureless lambda per member keeps the table free of offsets and casts.
+#define LPA_FIELD(name, member, min, max)                                   \
+  DescriptorField {                                                         \
+    name, min, max, [](Descriptor& d) -> std::int64_t& { return d.member; } \
+  }
+#define LPA_FORMAT(prefix, member)                                                                \
+  LPA_FIELD(prefix ".bits", member.bits, 2, 8), LPA_FIELD(prefix ".es", member.es, 0, 5),         \
+      LPA_FIELD(prefix ".rs", member.rs, 1, 7), LPA_FIELD(prefix ".regime", member.regime, 0, 1), \
+      LPA_FIELD(prefix ".sf", member.sf, -max_sf, max_sf)
+
+std::vector<DescriptorField> make_fields() {
+  return {
+      LPA_FIELD("magic", magic, Descriptor::magic_value, Descriptor::magic_value),
+      LPA_FIELD("version", version, Descriptor::version_value, Descriptor::version_value),
+      LPA_FIELD("op", op, 0, 3),
+      LPA_FIELD("flags", flags, 0, 7),
+      LPA_FORMAT("weight", weight),
+      LPA_FORMAT("input", input),
+      LPA_FORMAT("encoded", encoded),
+      LPA_FORMAT("addend", addend),
+      LPA_FORMAT("output", output),
+      LPA_FIELD("scale", scale, -3 * max_sf, 3 * max_sf),
+      LPA_FIELD("psum_lsb", psum_lsb, -1024, 1023),
+      LPA_FIELD("in_h", in_h, 1, max_size),
+      LPA_FIELD("in_w", in_w, 1, max_size),
+      LPA_FIELD("in_c", in_c, 1, max_size),
+      LPA_FIELD("out_h", out_h, 1, max_size),
+      LPA_FIELD("out_w", out_w, 1, max_size),
+      LPA_FIELD("out_c", out_c, 1, max_size),
+      LPA_FIELD("kernel_h", kernel_h, 1, 1023),
+      LPA_FIELD("kernel_w", kernel_w, 1, 1023),
+      LPA_FIELD("stride_h", stride_h, 1, 1023),
+      LPA_FIELD("stride_w", stride_w, 1, 1023),
+      LPA_FIELD("pad_top", pad_top, 0, 1023),
+      LPA_FIELD("pad_left", pad_left, 0, 1023),
+      LPA_FIELD("dilation_h", dilation_h, 1, 1023),
+      LPA_FIELD("dilation_w", dilation_w, 1, 1023),
+      LPA_FIELD("input_pitch", input_pitch, 1, max_size),
+      LPA_FIELD("input_channel", input_channel, 0, max_size),
+      LPA_FIELD("output_pitch", output_pitch, 1, max_size),
+      LPA_FIELD("output_channel", output_channel, 0, max_size),
+      LPA_FIELD("addend_pitch", addend_pitch, 1, max_size),
+      LPA_FIELD("input_address", input_address, 0, max_address),
+      LPA_FIELD("weight_address", weight_address, 0, max_address),
+      LPA_FIELD("output_address", output_address, 0, max_address),
+      LPA_FIELD("addend_address", addend_address, 0, max_address),
+      LPA_FIELD("loop_order", loop_order, 0, 1),
+      LPA_FIELD("band_rows", band_rows, 1, max_size),
+      LPA_FIELD("block_tiles", block_tiles, 1, max_size),
+      LPA_FIELD("k_block", k_block, 1, max_address),
+  };
+}
+
+#undef LPA_FORMAT
+#undef LPA_FIELD
+
+/// Checks fields in turn and remembers the first that is wrong.
+class Checker {
+ public:
+  void expect(bool ok, std::string_view field, bool capacity = false) {
+    if (!ok && !error_) error_ = DescriptorError{capacity, descriptor_field(field)};
+  }
+  bool ok() const { return !error_; }
+  const std::optional<DescriptorError>& error() const { return error_; }
+
+ private:
+  std::optional<DescriptorError> error_;
+};
+
+void check_format(Checker& checker, const FormatFields& format, const std::string& name) {
+  checker.expect(format.bits == 2 || format.bits == 4 || format.bits == 8, name + ".bits");
+  checker.expect(format.es <= std::max<std::int64_t>(0, format.bits - 3), name + ".es");
+  checker.expect(format.rs <= format.bits - 1 && (format.regime == 0 || format.rs >= 2), name + ".rs");
+}
+
+void check_same(Checker& checker, const FormatFields& from, const FormatFields& output) {
+  checker.expect(output.bits == from.bits, "output.bits");
+  checker.expect(output.es == from.es, "output.es");
+  checker.expect(output.rs == from.rs, "output.rs");
+  checker.expect(output.regime == from.regime, "output.regime");
+  checker.expect(output.sf == from.sf, "output.sf");
+}
+
+/// The last window must still touch the padded input: padding is smaller than the kernel, positions start inside.
+void check_window(Checker& checker, const Descriptor& d) {
+  const std::int64_t reach_h = (d.kernel_h - 1) * d.dilation_h;
+  const std::int64_t reach_w = (d.kernel_w - 1) * d.dilation_w;
+  checker.expect(d.pad_top <= reach_h, "pad_top");
+  checker.expect(d.pad_left <= reach_w, "pad_left");
+  checker.expect((d.out_h - 1) * d.stride_h - d.pad_top < d.in_h, "out_h");
+  checker.expect((d.out_w - 1) * d.stride_w - d.pad_left < d.in_w, "out_w");
+}
+
+void check_tensors(Checker& checker, const Descriptor& d, const MachineConfig& config) {
+  const auto fits = [&](std::int64_t address, std::int64_t bytes) {
+    return address + bytes <= std::int64_t{config.memory.mib} << 20;
+  };
+  const auto slice_ok = [](std::int64_t first, std::int64_t count, std::int64_t bits, std::int64_t pitch) {
+    return first * bits % 8 == 0 && (first * bits + count * bits + 7) / 8 <= pitch;
+  };
+  checker.expect(slice_ok(d.input_channel, d.in_c, d.input.bits, d.input_pitch), "input_pitch");
+  checker.expect(slice_ok(d.output_channel, d.out_c, d.output.bits, d.output_pitch), "output_pitch");
+  checker.expect(fits(d.input_address, d.in_h * d.in_w * d.input_pitch), "input_address");
+  checker.expect(fits(d.output_address, d.out_h * d.out_w * d.output_pitch), "output_address");
+  if (d.has(flag_addend) || d.operation() == LayerOp::add) {
+    checker.expect(slice_ok(d.output_channel, d.out_c, d.addend.bits, d.addend_pitch), "addend_pitch");
+    checker.expect(fits(d.addend_address, d.out_h * d.out_w * d.addend_pitch), "addend_address");
+  }
+}
+
+}  // namespace
+
+const std::vector<DescriptorField>& descriptor_fields() {
+  static const std::vector<DescriptorField> fields = make_fields();
+  return fields;
+}
+
+std::size_t descriptor_field(std::string_view name) {
+  const auto& fields = descriptor_fields();
+  const auto found = std::ranges::find(fields, name, &DescriptorField::name);
+  assert(found != fields.end());
+  return static_cast<std::size_t>(found - fields.begin());
+}
+
+DescriptorImage to_image(const Descriptor& descriptor) {
+  Descriptor copy = descriptor;
+  DescriptorImage image{};
+  std::size_t offset = 0;
+  for (const DescriptorField& field : descriptor_fields()) {
+    const auto word = static_cast<std::uint32_t>(field.at(copy));
+    for (int byte = 0; byte < 4; ++byte) image[offset++] = static_cast<std::uint8_t>(word >> (8 * byte));
+  }
+  return image;
+}
+
+Descriptor from_image(const DescriptorImage& image) {
+  Descriptor descriptor;
+  std::size_t offset = 0;
+  for (const DescriptorField& field : descriptor_fields()) {
+    std::uint32_t word = 0;
+    for (int byte = 0; byte < 4; ++byte) word |= std::uint32_t{image[offset++]} << (8 * byte);
+    field.at(descriptor) = field.min < 0 ? std::int64_t{static_cast<std::int32_t>(word)} : std::int64_t{word};
+  }
+  return descriptor;
+}
+
+std::optional<DescriptorError> check(const Descriptor& d, const MachineConfig& config) {
+  Descriptor copy = d;
+  const auto& fields = descriptor_fields();
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const std::int64_t value = fields[i].at(copy);
+    if (value < fields[i].min || value > fields[i].max) return DescriptorError{false, i};
+  }
+  Checker checker;
+  check_format(checker, d.input, "input");
+  check_format(checker, d.output, "output");
+  if (d.uses_array()) {
+    check_format(checker, d.weight, "weight");
+    check_format(checker, d.encoded, "encoded");
+  }
+  const bool addend = d.has(flag_addend) || d.operation() == LayerOp::add;
+  if (addend) check_format(checker, d.addend, "addend");
+  // Without an addition the unit passes words on as they are.
+  if (d.uses_array() && !addend) check_same(checker, d.encoded, d.output);
+  if (d.operation() == LayerOp::max_pool) check_same(checker, d.input, d.output);
+  checker.expect(!d.has(flag_addend) || d.uses_array(), "flags");
+  checker.expect(!d.has(flag_count_include_pad) || d.operation() == LayerOp::average_pool, "flags");
+  if (!d.uses_array()) checker.expect(d.in_c == d.out_c, "out_c");
+  check_window(checker, d);
+  if (d.operation() == LayerOp::add) {
+    checker.expect(d.kernel_h == 1 && d.stride_h == 1 && d.out_h == d.in_h, "out_h");
+    checker.expect(d.kernel_w == 1 && d.stride_w == 1 && d.out_w == d.in_w, "out_w");
+  }
+  check_tensors(checker, d, config);
+  if (!checker.ok()) return checker.error();
+
+  const Tiling tiling(d, config);
+  checker.expect(d.band_rows <= d.out_h, "band_rows");
+  checker.expect(d.block_tiles <= tiling.n_tiles, "block_tiles");
+  checker.expect(
+      d.k_block == tiling.k || (d.k_block < tiling.k && d.k_block % config.array.rows == 0 && d.block_tiles == 1),
+      "k_block");
+  checker.expect(d.weight_address + tiling.weight_bytes() <= std::int64_t{config.memory.mib} << 20, "weight_address");
+  // n-tiles cut the output's channels at byte boundaries.
+  const std::int64_t narrowest = addend ? std::min(d.output.bits, d.addend.bits) : d.output.bits;
+  checker.expect(tiling.n_tiles == 1 || tiling.lanes * narrowest % 8 == 0, "output.bits");
+  if (!checker.ok()) return checker.error();
+
+  const auto half = [](const BufferConfig& buffer) { return std::int64_t{buffer.kib} * 1024 / 2; };
+  checker.expect(tiling.largest_input_fetch() <= half(config.input_buffer), "band_rows", true);
+  checker.expect(tiling.output_half_bytes() <= half(config.output_buffer), "band_rows", true);
+  checker.expect(tiling.largest_weight_fetch() <= half(config.weight_buffer),
+                 d.block_tiles > 1 ? "block_tiles" : "k_block", true);
+  return checker.error();
+}
+
+}  // namespace lpa::hw

@@ -1,0 +1,152 @@
+#include "hw_model/control/schedule.h"
+
+#include <algorithm>
+
+namespace lpa::hw {
+namespace {
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+
+}  // namespace
+
+Tiling::Tiling(const Descriptor& descriptor, const MachineConfig& config)
+    : rows(config.array.rows), columns(config.array.columns), pack(8 / descriptor.weight.bits), d(descriptor) {
+  k = d.kernel_h * d.kernel_w * d.in_c;
+  bands = ceil_div(d.out_h, d.band_rows);
+  if (d.uses_array()) {
+    lanes = columns * pack;
+    n_tiles = ceil_div(d.out_c, lanes);
+    k_tiles = ceil_div(k, rows);
+    psum_bytes_ = k_tiles > 1 ? config.psum_bytes(static_cast<int>(d.weight.bits)) : 0;
+  } else {
+    lanes = d.out_c;
+    n_tiles = 1;
+    k_tiles = 1;
+    psum_bytes_ = 0;
+  }
+  blocks = ceil_div(n_tiles, d.block_tiles);
+  k_blocks = ceil_div(k, d.k_block);
+}
+
+std::int64_t Tiling::tile_channels(std::int64_t n_tile) const {
+  return std::min(lanes, d.out_c - n_tile * lanes);
+}
+
+std::int64_t Tiling::tile_columns(std::int64_t n_tile) const {
+  return ceil_div(tile_channels(n_tile), pack);
+}
+
+std::int64_t Tiling::tile_offset(std::int64_t n_tile) const {
+  if (!d.uses_array()) return 0;
+  const std::int64_t full = n_tile * (bias_bytes * lanes + k * columns);
+  if (n_tile < n_tiles) return full;
+  return (n_tiles - 1) * (bias_bytes * lanes + k * columns) + bias_bytes * tile_channels(n_tiles - 1) +
+         k * tile_columns(n_tiles - 1);
+}
+
+std::int64_t Tiling::input_first_row(std::int64_t band) const {
+  return std::clamp<std::int64_t>(band_first_row(band) * d.stride_h - d.pad_top, 0, d.in_h);
+}
+
+std::int64_t Tiling::input_end_row(std::int64_t band) const {
+  const std::int64_t last = band_first_row(band) + band_row_count(band) - 1;
+  return std::clamp(last * d.stride_h - d.pad_top + (d.kernel_h - 1) * d.dilation_h + 1, input_first_row(band), d.in_h);
+}
+
+std::int64_t Tiling::largest_input_fetch() const {
+  std::int64_t largest = 0;
+  for (std::int64_t band = 0; band < bands; ++band) {
+    largest = std::max(largest, input_end_row(band) - input_first_row(band));
+  }
+  return largest * input_row_bytes();
+}
+
+std::int64_t Tiling::largest_weight_fetch() const {
+  if (!d.uses_array()) return 0;
+  if (k_blocks > 1) return bias_bytes * lanes + d.k_block * columns;
+  return tile_offset(std::min(d.block_tiles, n_tiles));
+}
+
+std::int64_t Tiling::output_half_bytes() const {
+  const std::int64_t channels = std::min(lanes, d.out_c);
+  const bool addend = d.has(flag_addend) || d.operation() == LayerOp::add;
+  const std::int64_t per_position = (d.uses_array() ? lanes * (psum_bytes_ + 1) : 0) +
+                                    (addend ? packed_bytes(channels, d.addend.bits) : 0) +
+                                    packed_bytes(channels, d.output.bits);
+  return std::min(d.band_rows, d.out_h) * d.out_w * per_position;
+}
+
+Schedule::Schedule(const Descriptor& descriptor, const MachineConfig& config) : tiling_(descriptor, config) {
+  const Tiling& t = tiling_;
+  const Descriptor& d = t.d;
+  const bool inputs_outer = static_cast<LoopOrder>(d.loop_order) == LoopOrder::inputs_outer;
+  std::int64_t fetched_band = -1;
+  std::int64_t fetched_block = -1;
+  for (std::int64_t i = 0; i < t.bands * t.blocks; ++i) {
+    const std::int64_t band = inputs_outer ? i / t.blocks : i % t.bands;
+    const std::int64_t block = inputs_outer ? i % t.blocks : i / t.bands;
+    Pass pass;
+    pass.band = band;
+    pass.first_tile = block * d.block_tiles;
+    pass.end_tile = std::min(pass.first_tile + d.block_tiles, t.n_tiles);
+    if (band != fetched_band) {
+      const std::int64_t first = t.input_first_row(band);
+      input_fetches_.push_back(
+          {d.input_address + first * t.input_row_bytes(), (t.input_end_row(band) - first) * t.input_row_bytes()});
+      fetched_band = band;
+    }
+    pass.input_fetch = static_cast<std::int64_t>(input_fetches_.size()) - 1;
+    if (d.uses_array()) {
+      if (block != fetched_block || t.k_blocks > 1) {
+        for (std::int64_t kb = 0; kb < t.k_blocks; ++kb) {
+          const std::int64_t first = t.tile_offset(pass.first_tile);
+          const std::int64_t first_row = first + Tiling::bias_bytes * t.tile_channels(pass.first_tile);
+          const std::int64_t columns = t.tile_columns(pass.first_tile);
+          const std::int64_t begin = kb == 0 ? first : first_row + kb * d.k_block * columns;
+          const std::int64_t end =
+              kb + 1 == t.k_blocks ? t.tile_offset(pass.end_tile) : first_row + (kb + 1) * d.k_block * columns;
+          weight_fetches_.push_back({d.weight_address + begin, end - begin});
+        }
+        fetched_block = block;
+      }
+      for (std::int64_t kb = 0; kb < t.k_blocks; ++kb) {
+        pass.weight_fetches.push_back(static_cast<std::int64_t>(weight_fetches_.size()) - t.k_blocks + kb);
+      }
+      vectors_ += (pass.end_tile - pass.first_tile) * t.k_tiles * t.positions(band);
+    }
+    visits_ += pass.end_tile - pass.first_tile;
+    passes_.push_back(std::move(pass));
+  }
+}
+
+void VisitCursor::next() {
+  ++index_;
+  if (++n_tile_ < pass().end_tile) return;
+  if (++pass_ < schedule_->passes().size()) n_tile_ = pass().first_tile;
+}
+
+std::int64_t TileCursor::weight_fetch() const {
+  const Tiling& t = schedule_->tiling();
+  const std::int64_t k_block = t.k_begin(k_tile_) / t.d.k_block;
+  return visit_.pass().weight_fetches[static_cast<std::size_t>(k_block)];
+}
+
+std::int64_t TileCursor::weight_offset(std::int64_t k) const {
+  const Tiling& t = schedule_->tiling();
+  const std::int64_t n_tile = visit_.n_tile();
+  const std::int64_t in_layer =
+      t.tile_offset(n_tile) + Tiling::bias_bytes * t.tile_channels(n_tile) + k * t.tile_columns(n_tile);
+  const Fetch& fetch = schedule_->weight_fetches()[static_cast<std::size_t>(weight_fetch())];
+  return in_layer - (fetch.address - t.d.weight_address);
+}
+
+void TileCursor::next() {
+  ++index_;
+  if (++k_tile_ < schedule_->tiling().k_tiles) return;
+  k_tile_ = 0;
+  visit_.next();
+}
+
+}  // namespace lpa::hw

@@ -1,0 +1,164 @@
+#include "hw_model/control/sequencer.h"
+
+#include <algorithm>
+
+namespace lpa::hw {
+
+Sequencer::Sequencer(const sc_core::sc_module_name& name, const MachineConfig& config, FillBuffer& input_buffer,
+                     OutputBuffer& output_buffer, const WeightLoader& loader)
+    : sc_module(name),
+      activations("activations", static_cast<unsigned>(config.array.rows)),
+      psums("psums", static_cast<unsigned>(config.array.columns)),
+      double_buffer_(config.array.double_buffer_weights),
+      rows_(static_cast<std::size_t>(config.array.rows)),
+      columns_(static_cast<std::size_t>(config.array.columns)),
+      input_buffer_(input_buffer),
+      output_buffer_(output_buffer),
+      loader_(loader),
+      config_(config) {
+  SC_HAS_PROCESS(Sequencer);
+  SC_METHOD(step);
+  sensitive << clk.pos();
+  dont_initialize();
+}
+
+void Sequencer::step() {
+  ++cycle_;
+  if (reset.read()) {
+    schedule_ = nullptr;
+    tag.write({});
+    cause.write(Cause::idle);
+    return;
+  }
+  if (job.read().number != job_number_) {
+    start(job.read());
+    return;
+  }
+  if (schedule_ == nullptr) return;
+  const Cause why = issued_ < schedule_->vectors() ? try_issue() : end_cause();
+  if (why != Cause::busy) tag.write({});
+  cause.write(why);
+}
+
+void Sequencer::start(const Job& new_job) {
+  job_number_ = new_job.number;
+  schedule_ = new_job.schedule;
+  issued_ = last_k_vectors_ = position_ = 0;
+  tag.write({});
+  cause.write(Cause::idle);
+  tiles_released.write(0);
+  inputs_released.write(0);
+  if (schedule_ == nullptr || !schedule_->descriptor().uses_array()) return;
+  const Tiling& tiling = schedule_->tiling();
+  psum_vector_bytes_ = tiling.lanes * config_.psum_bytes(static_cast<int>(tiling.d.weight.bits));
+  tile_.emplace(*schedule_);
+  enter_tile();
+}
+
+void Sequencer::enter_tile() {
+  const Tiling& tiling = schedule_->tiling();
+  const Descriptor& d = tiling.d;
+  row_addresses_.clear();
+  const std::int64_t first = tiling.k_begin(tile_->k_tile());
+  for (std::int64_t k = first; k < first + tiling.k_rows(tile_->k_tile()); ++k) {
+    const std::int64_t tap = k / d.in_c;
+    const std::int64_t channel = d.input_channel + k % d.in_c;
+    row_addresses_.push_back({tap / d.kernel_w * d.dilation_h - d.pad_top, tap % d.kernel_w * d.dilation_w - d.pad_left,
+                              channel * d.input.bits});
+  }
+  position_ = 0;
+  y_ = tiling.band_first_row(tile_->visit().pass().band);
+  x_ = 0;
+}
+
+Cause Sequencer::try_issue() {
+  const Tiling& tiling = schedule_->tiling();
+  const VisitCursor& visit = tile_->visit();
+  if (position_ == 0) {
+    if (tile_->first_k() && visits_drained.read() < visit.index() - 1) return Cause::output_wait;
+    if (tiles_loaded.read() <= tile_->index()) return Cause::weight_wait;
+  }
+  if (cycle_ < port_busy_until_ || !input_ready()) return Cause::input_wait;
+  if (!tile_->first_k() && sums_returned.read() <= issued_ - tiling.positions(visit.pass().band)) {
+    return Cause::psum_wait;
+  }
+  issue();
+  return Cause::busy;
+}
+
+bool Sequencer::input_ready() const {
+  const Tiling& tiling = schedule_->tiling();
+  const Pass& pass = tile_->visit().pass();
+  // The tile's rows of the kernel ascend, so its last row reads the lowest input row.
+  const std::int64_t lowest = std::min(y_ * tiling.d.stride_h + row_addresses_.back().y, tiling.d.in_h - 1);
+  const std::int64_t rows = std::max<std::int64_t>(lowest + 1 - tiling.input_first_row(pass.band), 0);
+  return input_level.read().has(pass.input_fetch, rows * tiling.input_row_bytes());
+}
+
+std::uint8_t Sequencer::activation(const RowAddress& row) const {
+  const Tiling& tiling = schedule_->tiling();
+  const Descriptor& d = tiling.d;
+  const Pass& pass = tile_->visit().pass();
+  const std::int64_t y = y_ * d.stride_h + row.y;
+  const std::int64_t x = x_ * d.stride_w + row.x;
+  if (y < 0 || y >= d.in_h || x < 0 || x >= d.in_w) return 0;
+  const std::int64_t offset = (y - tiling.input_first_row(pass.band)) * tiling.input_row_bytes() + x * d.input_pitch;
+  const std::uint8_t byte = input_buffer_.byte(pass.input_fetch, offset + row.bit / 8);
+  return static_cast<std::uint8_t>(byte >> (row.bit % 8) & ((1 << d.input.bits) - 1));
+}
+
+void Sequencer::issue() {
+  const Tiling& tiling = schedule_->tiling();
+  const VisitCursor& visit = tile_->visit();
+  for (std::size_t r = 0; r < rows_; ++r) {
+    activations[r].write(r < row_addresses_.size() ? activation(row_addresses_[r]) : std::uint8_t{0});
+  }
+  const std::int64_t gathered = packed_bytes(static_cast<std::int64_t>(row_addresses_.size()), tiling.d.input.bits);
+  input_buffer_.count_read(gathered);
+  port_busy_until_ =
+      cycle_ + static_cast<std::uint64_t>((gathered + input_buffer_.port_bytes() - 1) / input_buffer_.port_bytes());
+
+  const PsumWord* sums =
+      tile_->first_k() ? loader_.biases(visit.index()).data() : output_buffer_.sums(visit.index(), position_);
+  for (std::size_t c = 0; c < columns_; ++c) psums[c].write(sums[c]);
+  if (!tile_->first_k()) output_buffer_.count_read(psum_vector_bytes_);
+
+  tag.write({true, position_ == 0, tile_->last_k(), OutputBuffer::bundle_index(visit.index(), position_)});
+  macs_ += row_addresses_.size() * static_cast<std::uint64_t>(visit.channels());
+  ++vectors_;
+  ++issued_;
+  if (tile_->last_k()) ++last_k_vectors_;
+  advance();
+}
+
+void Sequencer::advance() {
+  const Tiling& tiling = schedule_->tiling();
+  if (position_ == 0 && double_buffer_) tiles_released.write(tile_->index() + 1);
+  ++position_;
+  if (++x_ == tiling.d.out_w) {
+    x_ = 0;
+    ++y_;
+  }
+  if (position_ < tile_->visit().positions()) return;
+  if (!double_buffer_) tiles_released.write(tile_->index() + 1);
+  const std::int64_t fetch = tile_->visit().pass().input_fetch;
+  tile_->next();
+  if (tile_->done() || tile_->visit().pass().input_fetch != fetch) inputs_released.write(fetch + 1);
+  if (!tile_->done()) enter_tile();
+}
+
+Cause Sequencer::end_cause() const {
+  if (words_ready.read() < last_k_vectors_) return Cause::fill_drain;
+  switch (ppu_state.read()) {
+    case PpuState::working:
+      return Cause::ppu;
+    case PpuState::waits_for_input:
+      return Cause::input_wait;
+    case PpuState::waits_for_residual:
+    case PpuState::idle:
+      break;
+  }
+  return visits_drained.read() < schedule_->visits() ? Cause::output_wait : Cause::idle;
+}
+
+}  // namespace lpa::hw

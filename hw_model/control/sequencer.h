@@ -1,0 +1,84 @@
+// Issues activation vectors: walks tiles and output positions, forms the convolution's columns on the fly from the
+// input buffer, joins each vector with its partial sums and says for every cycle why it did or did not issue.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <systemc>
+
+#include "hw_model/array/wires.h"
+#include "hw_model/control/weight_loader.h"
+#include "hw_model/control/wires.h"
+#include "hw_model/counters.h"
+#include "hw_model/memory/fill_buffer.h"
+#include "hw_model/memory/output_buffer.h"
+
+namespace lpa::hw {
+
+/// If several things are missing in a cycle, its cause is the first of: output_wait, weight_wait, input_wait,
+/// psum_wait.
+class Sequencer : public sc_core::sc_module {
+ public:
+  sc_core::sc_in<bool> clk{"clk"};
+  sc_core::sc_in<bool> reset{"reset"};
+  sc_core::sc_in<Job> job{"job"};
+  sc_core::sc_in<std::int64_t> tiles_loaded{"tiles_loaded"};
+  sc_core::sc_in<FillLevel> input_level{"input_level"};
+  sc_core::sc_in<std::int64_t> sums_returned{"sums_returned"};
+  sc_core::sc_in<std::int64_t> words_ready{"words_ready"};
+  sc_core::sc_in<std::int64_t> visits_drained{"visits_drained"};
+  sc_core::sc_in<PpuState> ppu_state{"ppu_state"};
+
+  sc_core::sc_out<BundleTag> tag{"tag"};
+  sc_core::sc_vector<sc_core::sc_out<std::uint8_t>> activations;
+  sc_core::sc_vector<sc_core::sc_out<PsumWord>> psums;
+  sc_core::sc_out<std::int64_t> tiles_released{"tiles_released"};
+  sc_core::sc_out<std::int64_t> inputs_released{"inputs_released"};  ///< Of layers that use the array.
+  sc_core::sc_out<Cause> cause{"cause"};
+
+  Sequencer(const sc_core::sc_module_name& name, const MachineConfig& config, FillBuffer& input_buffer,
+            OutputBuffer& output_buffer, const WeightLoader& loader);
+
+  std::uint64_t macs() const { return macs_; }
+  std::uint64_t vectors() const { return vectors_; }
+
+ private:
+  /// Where row r of the tile reads: kernel offsets in input pixels and the channel's place in the pixel.
+  struct RowAddress {
+    std::int64_t y, x, bit;
+  };
+
+  void step();
+  void start(const Job& job);
+  Cause try_issue();
+  Cause end_cause() const;
+  bool input_ready() const;
+  void enter_tile();
+  void issue();
+  void advance();
+  std::uint8_t activation(const RowAddress& row) const;
+
+  bool double_buffer_;
+  std::size_t rows_, columns_;
+  FillBuffer& input_buffer_;
+  OutputBuffer& output_buffer_;
+  const WeightLoader& loader_;
+
+  const Schedule* schedule_ = nullptr;
+  std::optional<TileCursor> tile_;
+  std::uint32_t job_number_ = 0;
+  std::vector<RowAddress> row_addresses_;  ///< Of the rows of the tile that are in use.
+  std::int64_t position_ = 0;              ///< Within the band: (y_ - first row) * out_w + x_.
+  std::int64_t y_ = 0, x_ = 0;             ///< Output position.
+  std::int64_t issued_ = 0;                ///< Vectors of the layer.
+  std::int64_t last_k_vectors_ = 0;        ///< Those that leave as words.
+  std::int64_t psum_vector_bytes_ = 0;
+  std::uint64_t cycle_ = 0;
+  std::uint64_t port_busy_until_ = 0;  ///< The input port gathers the last vector up to this cycle.
+  std::uint64_t macs_ = 0, vectors_ = 0;
+  const MachineConfig& config_;
+};
+
+}  // namespace lpa::hw

@@ -1,0 +1,106 @@
+#include "hw_model/control/weight_loader.h"
+
+#include <algorithm>
+
+namespace lpa::hw {
+
+WeightLoader::WeightLoader(const sc_core::sc_module_name& name, const MachineConfig& config, FillBuffer& buffer)
+    : sc_module(name),
+      weights("weights", static_cast<unsigned>(config.array.columns)),
+      rows_(static_cast<std::size_t>(config.array.rows)),
+      columns_(static_cast<std::size_t>(config.array.columns)),
+      buffer_(buffer) {
+  for (auto& half : biases_) half.resize(columns_);
+  SC_HAS_PROCESS(WeightLoader);
+  SC_METHOD(step);
+  sensitive << clk.pos();
+  dont_initialize();
+}
+
+void WeightLoader::step() {
+  ++cycle_;
+  tag.write({});
+  if (reset.read()) {
+    schedule_ = nullptr;
+    return;
+  }
+  if (job.read().number != job_number_) {
+    start(job.read());
+    return;
+  }
+  if (schedule_ == nullptr || tile_->done()) return;
+  const bool shadows_free = tiles_released.read() >= tile_->index();
+  if (!shadows_free || cycle_ < port_busy_until_ || !row_ready()) return;
+  present_row();
+}
+
+void WeightLoader::start(const Job& new_job) {
+  job_number_ = new_job.number;
+  const bool runs = new_job.schedule != nullptr && new_job.schedule->descriptor().uses_array();
+  schedule_ = runs ? new_job.schedule : nullptr;
+  if (runs) tile_.emplace(*schedule_);
+  row_ = static_cast<std::int64_t>(rows_) - 1;
+  fetches_released_ = 0;
+  tiles_loaded.write(0);
+  fetches_released.write(0);
+}
+
+bool WeightLoader::row_ready() const {
+  const Tiling& tiling = schedule_->tiling();
+  const std::int64_t last_k = tiling.k_begin(tile_->k_tile()) + tiling.k_rows(tile_->k_tile()) - 1;
+  const std::int64_t end = tile_->weight_offset(last_k) + tiling.tile_columns(tile_->visit().n_tile());
+  return level.read().has(tile_->weight_fetch(), end);
+}
+
+void WeightLoader::present_row() {
+  const Tiling& tiling = schedule_->tiling();
+  const std::int64_t n_tile = tile_->visit().n_tile();
+  const auto used_columns = static_cast<std::size_t>(tiling.tile_columns(n_tile));
+  if (row_ == static_cast<std::int64_t>(rows_) - 1 && tile_->first_k()) load_biases();
+  if (row_ < tiling.k_rows(tile_->k_tile())) {
+    const std::int64_t fetch = tile_->weight_fetch();
+    const std::int64_t offset = tile_->weight_offset(tiling.k_begin(tile_->k_tile()) + row_);
+    for (std::size_t c = 0; c < columns_; ++c) {
+      weights[c].write(c < used_columns ? buffer_.byte(fetch, offset + static_cast<std::int64_t>(c)) : std::uint8_t{0});
+    }
+    buffer_.count_read(static_cast<std::int64_t>(used_columns));
+    const auto port = static_cast<std::size_t>(buffer_.port_bytes());
+    port_busy_until_ = cycle_ + (used_columns + port - 1) / port;
+  } else {
+    for (auto& pin : weights) pin.write(0);
+  }
+  tag.write({true, static_cast<std::uint16_t>(row_)});
+  if (--row_ >= 0) return;
+
+  row_ = static_cast<std::int64_t>(rows_) - 1;
+  ++total_tiles_;
+  const std::int64_t fetch = tile_->weight_fetch();
+  tile_->next();
+  tiles_loaded.write(tile_->index());
+  if (tile_->done() || tile_->weight_fetch() != fetch) fetches_released_ = fetch + 1;
+  fetches_released.write(fetches_released_);
+}
+
+void WeightLoader::load_biases() {
+  const Tiling& tiling = schedule_->tiling();
+  const std::int64_t n_tile = tile_->visit().n_tile();
+  const std::int64_t fetch = tile_->weight_fetch();
+  const std::int64_t channels = tiling.tile_channels(n_tile);
+  const std::int64_t first = tile_->weight_offset(0) - channels * Tiling::bias_bytes;
+  auto& biases = biases_[static_cast<std::size_t>(tile_->visit().index() % 2)];
+  std::ranges::fill(biases, PsumWord{});
+  for (std::int64_t channel = 0; channel < channels; ++channel) {
+    const std::int64_t at = first + channel * Tiling::bias_bytes;
+    std::uint32_t value = 0;
+    std::uint32_t exponent = 0;
+    for (int i = 0; i < 4; ++i) value |= std::uint32_t{buffer_.byte(fetch, at + i)} << (8 * i);
+    for (int i = 0; i < 2; ++i) exponent |= std::uint32_t{buffer_.byte(fetch, at + 4 + i)} << (8 * i);
+    auto& lane =
+        biases[static_cast<std::size_t>(channel / tiling.pack)].lane[static_cast<std::size_t>(channel % tiling.pack)];
+    lane.value = static_cast<std::int32_t>(value);
+    lane.exponent = static_cast<std::int16_t>(exponent);
+  }
+  buffer_.count_read(channels * Tiling::bias_bytes);
+}
+
+}  // namespace lpa::hw

@@ -1,0 +1,60 @@
+// Streams weight tiles from the weight buffer into the array's shadow registers, one array row per cycle.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <systemc>
+
+#include "hw_model/array/wires.h"
+#include "hw_model/control/wires.h"
+#include "hw_model/memory/fill_buffer.h"
+
+namespace lpa::hw {
+
+/// Tile i + 1 is loaded from the cycle after tile i's first bundle was presented (its last one, if the array's weights
+/// are not double-buffered). Rows go in the order R-1 .. 0; rows beyond the layer's K are zero words. The biases of an
+/// n-tile are taken from the buffer with its first row.
+class WeightLoader : public sc_core::sc_module {
+ public:
+  sc_core::sc_in<bool> clk{"clk"};
+  sc_core::sc_in<bool> reset{"reset"};
+  sc_core::sc_in<Job> job{"job"};
+  sc_core::sc_in<FillLevel> level{"level"};
+  sc_core::sc_in<std::int64_t> tiles_released{"tiles_released"};  ///< Tiles whose successor may enter the shadows.
+  sc_core::sc_out<WeightTag> tag{"tag"};
+  sc_core::sc_vector<sc_core::sc_out<std::uint8_t>> weights;
+  sc_core::sc_out<std::int64_t> tiles_loaded{"tiles_loaded"};
+  sc_core::sc_out<std::int64_t> fetches_released{"fetches_released"};
+
+  WeightLoader(const sc_core::sc_module_name& name, const MachineConfig& config, FillBuffer& buffer);
+
+  /// The sums that the outputs of a visit start from, one PsumWord per column. Valid from tiles_loaded of the visit's
+  /// first tile until the tile after next is loaded.
+  const std::vector<PsumWord>& biases(std::int64_t visit) const { return biases_[static_cast<std::size_t>(visit % 2)]; }
+
+  std::uint64_t tiles() const { return total_tiles_; }
+
+ private:
+  void step();
+  void start(const Job& job);
+  bool row_ready() const;
+  void present_row();
+  void load_biases();
+
+  std::size_t rows_, columns_;
+  FillBuffer& buffer_;
+  const Schedule* schedule_ = nullptr;
+  std::optional<TileCursor> tile_;
+  std::uint32_t job_number_ = 0;
+  std::int64_t row_ = 0;  ///< Next row of the tile, counting down.
+  std::uint64_t cycle_ = 0;
+  std::uint64_t port_busy_until_ = 0;
+  std::int64_t fetches_released_ = 0;
+  std::array<std::vector<PsumWord>, 2> biases_;
+  std::uint64_t total_tiles_ = 0;
+};
+
+}  // namespace lpa::hw

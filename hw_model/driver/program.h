@@ -1,0 +1,51 @@
+// A quantized network as the machine sees it: an image of external memory and the descriptors of every layer.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "hw_model/control/descriptor.h"
+#include "hw_model/machine_config.h"
+#include "quant/lpq/quantized_model.h"
+#include "quant/lpq/software_machine.h"
+#include "workloads/layers.h"
+
+namespace lpa::driver {
+
+/// Where a feature map stands in external memory: HWC, each pixel padded to whole bytes.
+struct MapPlace {
+  std::uint64_t address = 0;
+  int height = 0, width = 0, channels = 0;
+  int bits = 8;
+  std::int64_t pitch() const { return (std::int64_t{channels} * bits + 7) / 8; }
+  std::int64_t bytes() const { return pitch() * height * width; }
+};
+
+/// Bytes to be written before the first run.
+struct MemoryBlock {
+  std::uint64_t address = 0;
+  std::vector<std::uint8_t> bytes;
+};
+
+struct Program {
+  MapPlace input;
+  std::vector<MapPlace> outputs;  ///< Per layer.
+  std::vector<MemoryBlock> weights;
+  std::vector<std::vector<hw::Descriptor>> descriptors;  ///< Per layer: one, or one per group.
+  std::uint64_t descriptor_address = 0;                  ///< Room for the longest list of a layer.
+};
+
+/// Lays out and maps the whole network. Throws MachineError if a layer or the memory does not fit the machine.
+Program compile(const hw::MachineConfig& config, const workloads::LayerGraph& graph, const lpq::QuantizedModel& model);
+
+/// The machine's layout of one group's weights and biases (hw_model/README.md, "Memory layout").
+/// `words`: [n][k]; `bias`: [n].
+std::vector<std::uint8_t> pack_weights(const hw::Descriptor& descriptor, const hw::MachineConfig& config,
+                                       const formats::Word* words, const formats::BiasTerm* bias);
+
+/// A feature map to bytes and back.
+std::vector<std::uint8_t> pack_map(const lpq::WordMap& map, const MapPlace& place);
+lpq::WordMap unpack_map(const std::vector<std::uint8_t>& bytes, const MapPlace& place);
+
+}  // namespace lpa::driver

@@ -1,0 +1,133 @@
+#include "hw_model/machine.h"
+
+#include <algorithm>
+
+namespace lpa::hw {
+
+Machine::Machine(const sc_core::sc_module_name& name, const MachineConfig& config)
+    : sc_module(name),
+      config_(validated(config)),
+      activations_("activations", static_cast<unsigned>(config.array.rows)),
+      weights_("weights", static_cast<unsigned>(config.array.columns)),
+      psums_in_("psums_in", static_cast<unsigned>(config.array.columns)),
+      psums_out_("psums_out", static_cast<unsigned>(config.array.columns)),
+      words_("words", static_cast<unsigned>(config.array.columns)),
+      dma_("dma", config_),
+      weight_buffer_("weight_buffer", FillKind::weights, config_.weight_buffer, config_.dma.burst_bytes,
+                     dma_.port(DmaEngine::weights)),
+      input_buffer_("input_buffer", FillKind::inputs, config_.input_buffer, config_.dma.burst_bytes,
+                    dma_.port(DmaEngine::inputs)),
+      output_buffer_("output_buffer", config_),
+      output_port_("output_port", config_, dma_.port(DmaEngine::outputs), output_buffer_),
+      loader_("weight_loader", config_, weight_buffer_),
+      sequencer_("sequencer", config_, input_buffer_, output_buffer_, loader_),
+      array_("array", config_.array.rows, config_.array.columns, config_.arithmetic),
+      ppu_("ppu", config_, input_buffer_, output_buffer_, output_port_),
+      controller_("controller", config_, dma_, dma_.port(DmaEngine::descriptors), [this] { return gather(); }) {
+  bind_clocks();
+  bind_control();
+  bind_data();
+  SC_HAS_PROCESS(Machine);
+  SC_METHOD(merge_inputs_released);
+  sensitive << array_inputs_released_ << ppu_inputs_released_;
+}
+
+void Machine::bind_clocks() {
+  const auto bind = [this](auto&... blocks) {
+    (blocks.clk(clk), ...);
+    (blocks.reset(reset_), ...);
+  };
+  bind(dma_, weight_buffer_, input_buffer_, output_buffer_, output_port_, loader_, sequencer_, array_, ppu_);
+  controller_.clk(clk);
+  controller_.reset(reset_);
+  const auto bind_job = [this](auto&... blocks) { (blocks.job(job_), ...); };
+  bind_job(weight_buffer_, input_buffer_, output_buffer_, output_port_, loader_, sequencer_, ppu_, controller_);
+}
+
+void Machine::bind_control() {
+  controller_.layer_control(layer_control_);
+  controller_.irq(irq);
+  controller_.cause(cause_);
+  controller_.visits_drained(visits_drained_);
+  controller_.weight_level(weight_level_);
+  controller_.input_level(input_level_);
+  array_.control(layer_control_);
+
+  weight_buffer_.level(weight_level_);
+  weight_buffer_.released(weights_released_);
+  input_buffer_.level(input_level_);
+  input_buffer_.released(inputs_released_);
+
+  loader_.level(weight_level_);
+  loader_.tiles_released(tiles_released_);
+  loader_.tiles_loaded(tiles_loaded_);
+  loader_.fetches_released(weights_released_);
+
+  sequencer_.tiles_loaded(tiles_loaded_);
+  sequencer_.tiles_released(tiles_released_);
+  sequencer_.input_level(input_level_);
+  sequencer_.inputs_released(array_inputs_released_);
+  sequencer_.sums_returned(sums_returned_);
+  sequencer_.words_ready(words_ready_);
+  sequencer_.visits_drained(visits_drained_);
+  sequencer_.ppu_state(ppu_state_);
+  sequencer_.cause(cause_);
+
+  output_buffer_.sums_returned(sums_returned_);
+  output_buffer_.words_ready(words_ready_);
+  output_port_.visits_drained(visits_drained_);
+  output_port_.residual_level(residual_level_);
+
+  ppu_.words_ready(words_ready_);
+  ppu_.input_level(input_level_);
+  ppu_.residual_level(residual_level_);
+  ppu_.state(ppu_state_);
+  ppu_.inputs_released(ppu_inputs_released_);
+}
+
+void Machine::bind_data() {
+  sequencer_.tag(bundle_tag_);
+  array_.tag_in(bundle_tag_);
+  sequencer_.activations(activations_);
+  array_.activation_in(activations_);
+  sequencer_.psums(psums_in_);
+  array_.psum_in(psums_in_);
+  loader_.tag(weight_tag_);
+  array_.weight_tag_in(weight_tag_);
+  loader_.weights(weights_);
+  array_.weight_in(weights_);
+  array_.tag_out(sum_tag_);
+  output_buffer_.tag(sum_tag_);
+  array_.psum_out(psums_out_);
+  output_buffer_.psums(psums_out_);
+  array_.word_tag_out(word_tag_);
+  output_buffer_.word_tag(word_tag_);
+  array_.word_out(words_);
+  output_buffer_.words(words_);
+}
+
+void Machine::merge_inputs_released() {
+  inputs_released_.write(std::max(array_inputs_released_.read(), ppu_inputs_released_.read()));
+}
+
+Counters Machine::gather() const {
+  Counters sum;
+  sum.macs = sequencer_.macs();
+  sum.vectors = sequencer_.vectors();
+  sum.tiles = loader_.tiles();
+  sum.saturations = array_.saturations() + ppu_.saturations();
+  sum.nar_products = array_.nar_products();
+  sum.dram_read_bytes = dma_.read_bytes();
+  sum.dram_write_bytes = dma_.write_bytes();
+  sum.dram_bursts = dma_.bursts();
+  sum.weight_buffer_reads = weight_buffer_.reads();
+  sum.weight_buffer_writes = weight_buffer_.writes();
+  sum.input_buffer_reads = input_buffer_.reads();
+  sum.input_buffer_writes = input_buffer_.writes();
+  sum.output_buffer_reads = output_buffer_.reads();
+  sum.output_buffer_writes = output_buffer_.writes();
+  sum.ppu_elements = ppu_.elements();
+  return sum;
+}
+
+}  // namespace lpa::hw

@@ -1,0 +1,241 @@
+#include "hw_model/machine_config.h"
+
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "quant/formats/format_error.h"
+
+namespace lpa::hw {
+namespace {
+
+using formats::AlignedWidths;
+using formats::Arithmetic;
+using formats::Converter;
+using formats::PsumKind;
+
+int parse_int(const std::string& name, const std::string& text) {
+  int value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{} || stop != end) {
+    throw ConfigError(fmt::format("{} = '{}': expected a whole number", name, text));
+  }
+  return value;
+}
+
+bool parse_bool(const std::string& name, const std::string& text) {
+  if (text == "1" || text == "on" || text == "true" || text == "yes") return true;
+  if (text == "0" || text == "off" || text == "false" || text == "no") return false;
+  throw ConfigError(fmt::format("{} = '{}': expected on or off", name, text));
+}
+
+/// "16,8,4": the lanes of 8-, 4- and 2-bit weights. One number stands for all three.
+std::array<int, 3> parse_lane_widths(const std::string& name, const std::string& text) {
+  std::array<int, 3> widths{};
+  std::size_t begin = 0;
+  std::size_t count = 0;
+  while (begin <= text.size()) {
+    const std::size_t comma = std::min(text.find(',', begin), text.size());
+    if (count == widths.size()) count = widths.size() + 1;
+    if (count > widths.size()) break;
+    widths[count++] = parse_int(name, text.substr(begin, comma - begin));
+    begin = comma + 1;
+  }
+  if (count == 1) return {widths[0], widths[0], widths[0]};
+  if (count != widths.size()) {
+    throw ConfigError(
+        fmt::format("{} = '{}': expected one number, or three for the lanes of 8-, 4- and 2-bit weights", name, text));
+  }
+  return widths;
+}
+
+template <typename Enum>
+Enum parse_choice(const std::string& name, const std::string& text,
+                  const std::vector<std::pair<std::string, Enum>>& choices) {
+  std::string legal;
+  for (const auto& [word, value] : choices) {
+    if (word == text) return value;
+    legal += (legal.empty() ? "" : ", ") + word;
+  }
+  throw ConfigError(fmt::format("{} = '{}': expected one of {}", name, text, legal));
+}
+
+/// What to_string of psum.preset prints: the preset whose accumulators these are, or "custom".
+std::string preset_name(const Arithmetic& arithmetic) {
+  for (const char* name : {"wide", "poster", "fixed"}) {
+    const Arithmetic preset = formats::arithmetic_preset(name);
+    if (preset.psum == arithmetic.psum && preset.aligned == arithmetic.aligned &&
+        preset.fixed_bits == arithmetic.fixed_bits) {
+      return name;
+    }
+  }
+  return "custom";
+}
+
+void set_preset(Arithmetic& arithmetic, const std::string& text) {
+  if (text == "custom") return;  // What a report of a machine with widths of its own says.
+  try {
+    const Arithmetic preset = formats::arithmetic_preset(text);
+    arithmetic.psum = preset.psum;
+    arithmetic.aligned = preset.aligned;
+    arithmetic.fixed_bits = preset.fixed_bits;
+  } catch (const formats::FormatError&) {
+    throw ConfigError(fmt::format("psum.preset = '{}': expected one of wide, poster, fixed", text));
+  }
+}
+
+using IntMember = std::function<int&(MachineConfig&)>;
+
+Parameter int_parameter(std::string name, std::string unit, std::string description, IntMember member) {
+  auto get = [member](const MachineConfig& config) {
+    MachineConfig copy = config;
+    return std::to_string(member(copy));
+  };
+  auto set = [member, name](MachineConfig& config, const std::string& text) { member(config) = parse_int(name, text); };
+  return {std::move(name), std::move(unit), std::move(description), get, set};
+}
+
+Parameter bool_parameter(std::string name, std::string description, std::function<bool&(MachineConfig&)> member) {
+  auto get = [member](const MachineConfig& config) {
+    MachineConfig copy = config;
+    return std::string(member(copy) ? "on" : "off");
+  };
+  auto set = [member, name](MachineConfig& config, const std::string& text) {
+    member(config) = parse_bool(name, text);
+  };
+  return {std::move(name), "", std::move(description), get, set};
+}
+
+Parameter lane_parameter(std::string name, std::string description, int AlignedWidths::*width) {
+  auto get = [width](const MachineConfig& config) {
+    const auto& lanes = config.arithmetic.aligned;
+    return fmt::format("{},{},{}", lanes[0].*width, lanes[1].*width, lanes[2].*width);
+  };
+  auto set = [width, name](MachineConfig& config, const std::string& text) {
+    const auto widths = parse_lane_widths(name, text);
+    for (std::size_t lane = 0; lane < widths.size(); ++lane) config.arithmetic.aligned[lane].*width = widths[lane];
+  };
+  return {std::move(name), "bits", std::move(description), get, set};
+}
+
+std::vector<Parameter> make_parameters() {
+  const std::vector<std::pair<std::string, Converter>> converters{{"exact_table", Converter::exact_table},
+                                                                  {"mitchell", Converter::mitchell}};
+  const std::vector<std::pair<std::string, PsumKind>> kinds{{"aligned", PsumKind::aligned}, {"fixed", PsumKind::fixed}};
+  std::vector<Parameter> list;
+  list.push_back(
+      int_parameter("array.rows", "PEs", "inputs (k) of a tile, 1..256", [](auto& c) -> int& { return c.array.rows; }));
+  list.push_back(int_parameter("array.columns", "PEs",
+                               "columns; a tile has columns * 8 / weight bits outputs (n), 1..256",
+                               [](auto& c) -> int& { return c.array.columns; }));
+  list.push_back(bool_parameter("array.double_buffer_weights", "load the next tile's weights while this one streams",
+                                [](auto& c) -> bool& { return c.array.double_buffer_weights; }));
+  list.push_back(int_parameter("clock.mhz", "MHz", "clock, 1..10000", [](auto& c) -> int& { return c.clock_mhz; }));
+  list.push_back({"pe.converter", "", "log-linear converter: exact_table or mitchell",
+                  [converters](const MachineConfig& c) {
+                    return c.arithmetic.converter == Converter::mitchell ? converters[1].first : converters[0].first;
+                  },
+                  [converters](MachineConfig& c, const std::string& text) {
+                    c.arithmetic.converter = parse_choice("pe.converter", text, converters);
+                  }});
+  list.push_back(int_parameter("pe.lf_bits", "bits", "fraction bits of the log-linear converter's output, 1..16",
+                               [](auto& c) -> int& { return c.arithmetic.lf_bits; }));
+  list.push_back({"psum.preset", "", "widths of the partial sums: wide (16+16), poster (8+8, 4+4, 2+2) or fixed (32)",
+                  [](const MachineConfig& c) { return preset_name(c.arithmetic); },
+                  [](MachineConfig& c, const std::string& text) { set_preset(c.arithmetic, text); }});
+  list.push_back({"pe.psum", "", "partial sums: aligned or fixed",
+                  [kinds](const MachineConfig& c) {
+                    return c.arithmetic.psum == PsumKind::fixed ? kinds[1].first : kinds[0].first;
+                  },
+                  [kinds](MachineConfig& c, const std::string& text) {
+                    c.arithmetic.psum = parse_choice("pe.psum", text, kinds);
+                  }});
+  list.push_back(lane_parameter("psum.integer_bits", "headroom of aligned sums, sign included; lanes of 8, 4, 2 bits",
+                                &AlignedWidths::integer_bits));
+  list.push_back(lane_parameter("psum.fraction_bits", "fraction bits of aligned sums; lanes of 8, 4, 2 bits",
+                                &AlignedWidths::fraction_bits));
+  list.push_back(int_parameter("psum.bits", "bits", "width of fixed sums, 8..32",
+                               [](auto& c) -> int& { return c.arithmetic.fixed_bits; }));
+  list.push_back(int_parameter("encoder.log_bits", "bits", "linear-log table of the encoder, in and out, 4..12",
+                               [](auto& c) -> int& { return c.arithmetic.encoder_log_bits; }));
+  list.push_back(bool_parameter("encoder.flush", "magnitudes below minpos/2 become zero",
+                                [](auto& c) -> bool& { return c.arithmetic.flush; }));
+  list.push_back(int_parameter("ppu.lanes", "elements", "elements per cycle of the post-processing unit, 1..256",
+                               [](auto& c) -> int& { return c.ppu.lanes; }));
+  list.push_back(int_parameter("ppu.integer_bits", "bits", "headroom of the unit's adder, sign included",
+                               [](auto& c) -> int& { return c.arithmetic.ppu.integer_bits; }));
+  list.push_back(int_parameter("ppu.fraction_bits", "bits", "fraction bits of the unit's adder",
+                               [](auto& c) -> int& { return c.arithmetic.ppu.fraction_bits; }));
+  const auto add_buffer = [&list](const std::string& name, const std::string& what,
+                                  BufferConfig MachineConfig::*buffer) {
+    list.push_back(int_parameter(name + ".kib", "KiB", what + ", both halves, 1..65536",
+                                 [buffer](auto& c) -> int& { return (c.*buffer).kib; }));
+    list.push_back(int_parameter(name + ".port_bytes", "bytes", "bytes per access and cycle, a power of two, 8..1024",
+                                 [buffer](auto& c) -> int& { return (c.*buffer).port_bytes; }));
+  };
+  add_buffer("weight_buffer", "weights and biases", &MachineConfig::weight_buffer);
+  add_buffer("input_buffer", "input feature map rows", &MachineConfig::input_buffer);
+  add_buffer("output_buffer", "partial sums, outputs and residuals", &MachineConfig::output_buffer);
+  list.push_back(int_parameter("dma.burst_bytes", "bytes", "largest transaction, a power of two, 8..1024",
+                               [](auto& c) -> int& { return c.dma.burst_bytes; }));
+  list.push_back(int_parameter("dma.outstanding", "", "transactions in flight per engine, 1..1024",
+                               [](auto& c) -> int& { return c.dma.outstanding; }));
+  list.push_back(int_parameter("memory.latency", "cycles", "ideal memory: from request to first data, 0..100000",
+                               [](auto& c) -> int& { return c.memory.latency; }));
+  list.push_back(int_parameter("memory.bytes_per_cycle", "bytes", "ideal memory: shared bandwidth, 1..4096",
+                               [](auto& c) -> int& { return c.memory.bytes_per_cycle; }));
+  list.push_back(int_parameter("memory.mib", "MiB", "size of external memory, 1..4095",
+                               [](auto& c) -> int& { return c.memory.mib; }));
+  return list;
+}
+
+void require(bool ok, const std::string& name, int value, const std::string& legal) {
+  if (!ok) throw ConfigError(fmt::format("{} = {}: expected {}", name, value, legal));
+}
+
+void require_range(const std::string& name, int value, int low, int high) {
+  require(low <= value && value <= high, name, value, fmt::format("a value from {} to {}", low, high));
+}
+
+void require_power_of_two(const std::string& name, int value, int low, int high) {
+  require(low <= value && value <= high && (value & (value - 1)) == 0, name, value,
+          fmt::format("a power of two from {} to {}", low, high));
+}
+
+}  // namespace
+
+void MachineConfig::validate() const {
+  require_range("array.rows", array.rows, 1, 256);
+  require_range("array.columns", array.columns, 1, 256);
+  require_range("clock.mhz", clock_mhz, 1, 10000);
+  if (const std::string wrong = formats::check(arithmetic); !wrong.empty()) throw ConfigError(wrong);
+  require_range("ppu.lanes", ppu.lanes, 1, 256);
+  const auto check_buffer = [](const std::string& name, const BufferConfig& buffer) {
+    require_range(name + ".kib", buffer.kib, 1, 65536);
+    require_power_of_two(name + ".port_bytes", buffer.port_bytes, 8, 1024);
+  };
+  check_buffer("weight_buffer", weight_buffer);
+  check_buffer("input_buffer", input_buffer);
+  check_buffer("output_buffer", output_buffer);
+  require_power_of_two("dma.burst_bytes", dma.burst_bytes, 8, 1024);
+  require_range("dma.outstanding", dma.outstanding, 1, 1024);
+  require_range("memory.latency", memory.latency, 0, 100000);
+  require_range("memory.bytes_per_cycle", memory.bytes_per_cycle, 1, 4096);
+  require_range("memory.mib", memory.mib, 1, 4095);
+}
+
+int MachineConfig::psum_bytes(int weight_bits) const {
+  constexpr int exponent_bits = 11;
+  const auto& widths = arithmetic.widths(weight_bits);
+  const int bits = arithmetic.psum == PsumKind::fixed ? arithmetic.fixed_bits + 1
+                                                      : widths.integer_bits + widths.fraction_bits + exponent_bits + 1;
+  return (bits + 7) / 8;
+}
+
+const std::vector<Parameter>& machine_parameters() {
+  static const std::vector<Parameter> parameters = make_parameters();
+  return parameters;
+}
+
+}  // namespace lpa::hw

@@ -1,0 +1,70 @@
+// The output buffer: per half, raw partial sums on their way back into the array and encoded words on their way out.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include <systemc>
+
+#include "hw_model/array/wires.h"
+#include "hw_model/control/wires.h"
+
+namespace lpa::hw {
+
+/// Receives what leaves the array. Bundles are indexed with bundle_index(visit, position).
+class OutputBuffer : public sc_core::sc_module {
+ public:
+  sc_core::sc_in<bool> clk{"clk"};
+  sc_core::sc_in<bool> reset{"reset"};
+  sc_core::sc_in<Job> job{"job"};
+  sc_core::sc_in<BundleTag> tag{"tag"};
+  sc_core::sc_vector<sc_core::sc_in<PsumWord>> psums;
+  sc_core::sc_in<BundleTag> word_tag{"word_tag"};
+  sc_core::sc_vector<sc_core::sc_in<EncodedWords>> words;
+
+  sc_core::sc_out<std::int64_t> sums_returned{"sums_returned"};  ///< Bundles of the layer that have left the array.
+  sc_core::sc_out<std::int64_t> words_ready{"words_ready"};      ///< Encoded bundles stored.
+
+  OutputBuffer(const sc_core::sc_module_name& name, const MachineConfig& config);
+
+  static std::uint32_t bundle_index(std::int64_t visit, std::int64_t position) {
+    return static_cast<std::uint32_t>((visit % 2) << 31 | position);
+  }
+
+  /// The sums of a position, one PsumWord per column. sums_returned must say that they are there.
+  const PsumWord* sums(std::int64_t visit, std::int64_t position) const {
+    return &sums_[static_cast<std::size_t>(visit % 2)][static_cast<std::size_t>(position) * columns_];
+  }
+  std::uint8_t word(std::int64_t visit, std::int64_t position, std::int64_t channel) const {
+    return words_[static_cast<std::size_t>(visit % 2)][static_cast<std::size_t>(position * lanes_ + channel)];
+  }
+  /// Counts the accesses that move `bytes` bytes.
+  void count_read(std::int64_t bytes) { reads_ += accesses(bytes); }
+  void count_write(std::int64_t bytes) { writes_ += accesses(bytes); }
+
+  std::uint64_t reads() const { return reads_; }
+  std::uint64_t writes() const { return writes_; }
+
+ private:
+  void step();
+  void start(const Job& job);
+  void store_sums();
+  void store_words();
+  std::uint64_t accesses(std::int64_t bytes) const {
+    return static_cast<std::uint64_t>((bytes + port_bytes_ - 1) / port_bytes_);
+  }
+
+  const MachineConfig& config_;
+  std::size_t columns_;
+  int port_bytes_;
+  std::int64_t pack_ = 1, lanes_ = 1;
+  std::int64_t psum_vector_bytes_ = 0;
+  std::array<std::vector<PsumWord>, 2> sums_;
+  std::array<std::vector<std::uint8_t>, 2> words_;
+  std::uint32_t job_number_ = 0;
+  std::int64_t sums_returned_ = 0, words_ready_ = 0;
+  std::uint64_t reads_ = 0, writes_ = 0;
+};
+
+}  // namespace lpa::hw
