@@ -14,7 +14,8 @@ configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/lpasimConfig.cmake.in"
   "${PROJECT_BINARY_DIR}/lpasimConfig.cmake" INSTALL_DESTINATION "${lpa_package_dir}")
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/lpasimConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/lpasimConfig.cmake" "${PROJECT_BINARY_DIR}/lpasimConfigVersion.cmake"
-  "${CMAKE_CURRENT_LIST_DIR}/FindSystemC.cmake" DESTINATION "${lpa_package_dir}")
+  "${CMAKE_CURRENT_LIST_DIR}/FindSystemC.cmake" "${PROJECT_SOURCE_DIR}/workloads/cmake/FindOneDNN.cmake"
+  DESTINATION "${lpa_package_dir}")
 
 install(TARGETS lpasim RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 install(FILES "${PROJECT_SOURCE_DIR}/tools/lpasim/report.schema.json" DESTINATION "${CMAKE_INSTALL_DATADIR}/lpasim")

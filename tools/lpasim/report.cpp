@@ -156,13 +156,17 @@ std::string cause_table(const ordered_json& report) {
 
 }  // namespace
 
-ordered_json build_report(const RunRecord& record) {
-  ordered_json report{{"schema_version", schema_version}, {"generator", {{"name", "lpasim"}, {"version", version()}}}};
+ordered_json hardware_report(const hw::MachineConfig& machine) {
   ordered_json hardware = ordered_json::object();
   for (const auto& parameter : hw::machine_parameters()) {
-    hardware[parameter.name] = parameter_value(parameter.get(record.machine));
+    hardware[parameter.name] = parameter_value(parameter.get(machine));
   }
-  report["hardware"] = std::move(hardware);
+  return hardware;
+}
+
+ordered_json build_report(const RunRecord& record) {
+  ordered_json report{{"schema_version", schema_version}, {"generator", {{"name", "lpasim"}, {"version", version()}}}};
+  report["hardware"] = hardware_report(record.machine);
   report["network"] = record.network;
   report["quantized"] = record.quantized;
   report["dataset"] = record.dataset;

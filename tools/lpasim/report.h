@@ -28,6 +28,9 @@ struct RunRecord {
 /// not use the array has 0 everywhere.
 nlohmann::ordered_json build_report(const RunRecord& record);
 
+/// The machine's parameters by name, as numbers or truth values where they are.
+nlohmann::ordered_json hardware_report(const hw::MachineConfig& machine);
+
 /// One line per layer: the report's `layers` flattened ("utilization.spatial"), in its order. RFC 4180 quoting.
 std::string layers_csv(const nlohmann::ordered_json& report);
 
