@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
-#include <stdlib.h>
+#include <ranges>
 #include <sys/stat.h>
 #include <system_error>
 
@@ -44,7 +45,7 @@ void use_default_permissions(const fs::path& folder) {
 
 }  // namespace
 
-OutputFolder::OutputFolder(const fs::path& target, bool force, std::vector<std::string> contents) {
+OutputFolder::OutputFolder(const fs::path& target, bool force, const std::vector<std::string>& contents) {
   std::error_code error;
   target_ = fs::weakly_canonical(fs::absolute(target), error);
   if (error) throw Error(ExitCode::usage, fmt::format("--out {}: {}", target.string(), error.message()));
@@ -57,9 +58,7 @@ OutputFolder::OutputFolder(const fs::path& target, bool force, std::vector<std::
     staging_ = pattern;
     use_default_permissions(staging_);
   } catch (const std::system_error& failure) {
-    for (auto parent = created_parents_.rbegin(); parent != created_parents_.rend(); ++parent) {
-      fs::remove(*parent, error);
-    }
+    remove_parents();
     throw Error(ExitCode::usage,
                 fmt::format("--out {}: cannot be written: {}", target.string(), failure.code().message()));
   }
@@ -68,10 +67,7 @@ OutputFolder::OutputFolder(const fs::path& target, bool force, std::vector<std::
 OutputFolder::~OutputFolder() {
   std::error_code ignored;
   fs::remove_all(staging_, ignored);
-  if (committed_) return;
-  for (auto parent = created_parents_.rbegin(); parent != created_parents_.rend(); ++parent) {
-    fs::remove(*parent, ignored);
-  }
+  if (!committed_) remove_parents();
 }
 
 void OutputFolder::create_parents(const fs::path& parent) {
@@ -79,6 +75,11 @@ void OutputFolder::create_parents(const fs::path& parent) {
   create_parents(parent.parent_path());
   fs::create_directory(parent);
   created_parents_.push_back(parent);
+}
+
+void OutputFolder::remove_parents() {
+  std::error_code ignored;
+  for (const fs::path& parent : created_parents_ | std::views::reverse) fs::remove(parent, ignored);
 }
 
 void OutputFolder::write(const std::string& name, const std::string& content) const {

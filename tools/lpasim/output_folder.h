@@ -13,7 +13,7 @@ class OutputFolder {
  public:
   /// `contents`: names of the files that a result of this kind has. An existing target is an error unless `force`, and
   /// also with `force` if it holds anything else, so that a wrong path loses nothing. Throws Error.
-  OutputFolder(const std::filesystem::path& target, bool force, std::vector<std::string> contents);
+  OutputFolder(const std::filesystem::path& target, bool force, const std::vector<std::string>& contents);
   ~OutputFolder();
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;
@@ -27,6 +27,7 @@ class OutputFolder {
 
  private:
   void create_parents(const std::filesystem::path& parent);
+  void remove_parents();
 
   std::filesystem::path target_;
   std::filesystem::path staging_;

@@ -122,6 +122,7 @@ ExitCode quantize(const Words& arguments) {
   catch_interrupts();
   OutputFolder folder(options.path("out"), options.flag("force"), {"quant.json", "weights.safetensors"});
   std::vector<workloads::Tensor> calibration;
+  calibration.reserve(static_cast<std::size_t>(images));
   for (int image = 0; image < images; ++image) calibration.push_back(inputs.dataset.image(image));
 
   lpq::QuantizedModel model;

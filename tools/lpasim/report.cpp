@@ -80,7 +80,7 @@ ordered_json parameter_value(const std::string& text) {
 void visit_leaves(const ordered_json& json, const std::string& prefix,
                   const std::function<void(const std::string&, const ordered_json&)>& visit) {
   for (const auto& [key, value] : json.items()) {
-    const std::string name = prefix.empty() ? key : prefix + "." + key;
+    const std::string name = prefix.empty() ? key : fmt::format("{}.{}", prefix, key);
     if (value.is_object()) {
       visit_leaves(value, name, visit);
     } else {

@@ -132,6 +132,7 @@ ExitCode run(const Words& arguments) {
   catch_interrupts();
   OutputFolder folder(options.path("out"), options.flag("force"), {"report.json", "layers.csv"});
   std::vector<lpq::WordMap> images;
+  images.reserve(static_cast<std::size_t>(inputs.dataset.count));
   for (int image = 0; image < inputs.dataset.count; ++image) {
     images.push_back(lpq::quantize_input(inputs.dataset.image(image), model.input));
   }
