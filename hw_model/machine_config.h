@@ -32,7 +32,7 @@ struct BufferConfig {
 
 struct DmaConfig {
   int burst_bytes = 64;  ///< Largest transaction.
-  int outstanding = 16;  ///< Transactions in flight per engine.
+  int outstanding = 64;  ///< Transactions in flight per engine.
 };
 
 /// `ideal` memory: a fixed latency and a bandwidth that all transactions share.

@@ -16,6 +16,7 @@ Sequencer::Sequencer(const sc_core::sc_module_name& name, const MachineConfig& c
       output_buffer_(output_buffer),
       loader_(loader),
       config_(config) {
+  cause.initialize(Cause::idle);
   SC_HAS_PROCESS(Sequencer);
   SC_METHOD(step);
   sensitive << clk.pos();
