@@ -214,9 +214,10 @@ std::string report_text(const ordered_json& report) {
   const ordered_json& accuracy = report["accuracy"];
   const ordered_json& simulator = report["simulator"];
   std::string text = layer_table(report) + '\n' + cause_table(report) + '\n';
-  text += fmt::format("{} images, {} cycles ({:.0f} an image), {:.3f} ms at {} MHz\n", accuracy["images"].dump(),
-                      number(totals["cycles"]), totals["cycles_per_image"].get<double>(),
-                      totals["time_ms"].get<double>(), report["hardware"]["clock.mhz"].dump());
+  text += fmt::format("{} image{}, {} cycles ({:.0f} an image), {:.3f} ms at {} MHz\n", accuracy["images"].dump(),
+                      accuracy["images"] == 1 ? "" : "s", number(totals["cycles"]),
+                      totals["cycles_per_image"].get<double>(), totals["time_ms"].get<double>(),
+                      report["hardware"]["clock.mhz"].dump());
   text += fmt::format("{} partial sums saturated, {} products with NaR\n", number(totals["saturations"]),
                       number(totals["nar_products"]));
   text += fmt::format("top-1: {} on the simulated machine, {} in fp32\n", percent(accuracy["top1"].get<double>()),

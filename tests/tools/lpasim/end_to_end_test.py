@@ -2,28 +2,36 @@
 
 import csv
 import json
+import pathlib
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import unittest
 
 import jsonschema
 
-from support import LPASIM, SOURCE, ProgramTest, tiny_network, write_dataset
+from support import LPASIM, SOURCE, ProgramTest, lpasim, tiny_network, write_dataset
 
 IMAGES = 3
 
 
 class EndToEnd(ProgramTest):
+    """All tests use one network, data set and 8-bit quantization; what they write goes to a folder of their own."""
+
     @classmethod
     def setUpClass(cls):
         cls.schema = json.loads((SOURCE / "tools/lpasim/report.schema.json").read_text())
         jsonschema.Draft7Validator.check_schema(cls.schema)
-
-    def setUp(self):
-        super().setUp()
-        self.network = tiny_network(self.folder / "tiny.onnx")
-        self.data = write_dataset(self.folder / "data")
+        cls.shared = pathlib.Path(tempfile.mkdtemp(prefix="lpasim-test-"))
+        cls.addClassCleanup(shutil.rmtree, cls.shared, ignore_errors=True)
+        cls.network = tiny_network(cls.shared / "tiny.onnx")
+        cls.data = write_dataset(cls.shared / "data")
+        cls.quantized = cls.shared / "Q"
+        done = lpasim("quantize", "--network", cls.network, "--dataset", cls.data, "--images", "6", "--out",
+                      cls.quantized)
+        assert done.code == 0, done.err
 
     def quantize(self, name, *extra):
         out = self.folder / name
@@ -41,7 +49,7 @@ class EndToEnd(ProgramTest):
     def test_words_of_8_4_and_2_bits_equal_the_software_evaluation(self):
         for bits in (8, 4, 2):
             with self.subTest(bits=bits):
-                quantized = self.quantize(f"Q{bits}", "--weight-bits", bits)
+                quantized = self.quantized if bits == 8 else self.quantize(f"Q{bits}", "--weight-bits", bits)
                 _, text, _ = self.run_machine(f"R{bits}", quantized)
                 self.assertIn("every word equals the software evaluation's", text)
 
@@ -52,14 +60,13 @@ class EndToEnd(ProgramTest):
         self.assertEqual(widths, {"conv_a": "LP<8", "conv_b": "LP<4", "fc": "LP<2"})
 
     def test_all_accumulator_presets_run(self):
-        quantized = self.quantize("Q")
         for preset in ("wide", "poster", "fixed"):
             with self.subTest(preset):
-                report, _, _ = self.run_machine(preset, quantized, "--psum.preset", preset)
+                report, _, _ = self.run_machine(preset, self.quantized, "--psum.preset", preset)
                 self.assertEqual(report["hardware"]["psum.preset"], preset)
 
     def test_the_report_conserves_cycles_and_macs(self):
-        report, _, _ = self.run_machine("R", self.quantize("Q"))
+        report, _, _ = self.run_machine("R", self.quantized)
         for part in [report["totals"], *report["layers"]]:
             self.assertEqual(sum(part["cycles_by_cause"].values()), part["cycles"])
         for layer in report["layers"]:
@@ -70,20 +77,20 @@ class EndToEnd(ProgramTest):
         self.assertEqual(report["totals"]["macs"], IMAGES * (36 * 5 * 18 + 36 * 5 * 5 + 3 * 5))
 
     def test_the_report_names_its_origin_and_hardware(self):
-        report, _, _ = self.run_machine("R", self.quantize("Q"), "--array.rows", "4", "--array.columns", "2")
+        report, _, _ = self.run_machine("R", self.quantized, "--array.rows", "4", "--array.columns", "2")
         self.assertEqual(report["network"], str(self.network))
         self.assertEqual(report["accuracy"]["images"], IMAGES)
         self.assertEqual((report["hardware"]["array.rows"], report["hardware"]["array.columns"]), (4, 2))
         self.assertEqual(report["simulator"]["model"], "pin")
 
     def test_the_schema_refuses_what_it_does_not_know(self):
-        report, _, _ = self.run_machine("R", self.quantize("Q"))
+        report, _, _ = self.run_machine("R", self.quantized)
         report["totals"]["surprise"] = 1
         with self.assertRaises(jsonschema.ValidationError):
             jsonschema.validate(report, self.schema)
 
     def test_the_csv_holds_the_layers_of_the_report(self):
-        report, _, out = self.run_machine("R", self.quantize("Q"))
+        report, _, out = self.run_machine("R", self.quantized)
         with open(out / "layers.csv", newline="") as file:
             rows = list(csv.DictReader(file))
         self.assertEqual([row["name"] for row in rows], [layer["name"] for layer in report["layers"]])
@@ -93,59 +100,57 @@ class EndToEnd(ProgramTest):
             self.assertEqual(int(row["cycles_by_cause.busy"]), layer["cycles_by_cause"]["busy"])
 
     def test_the_software_evaluation_has_the_machines_accuracy(self):
-        quantized = self.quantize("Q")
-        report, _, _ = self.run_machine("R", quantized)
+        report, _, _ = self.run_machine("R", self.quantized)
         file = self.folder / "evaluation.json"
-        self.succeed("evaluate", "--network", self.network, "--quantized", quantized, "--dataset", self.data,
+        self.succeed("evaluate", "--network", self.network, "--quantized", self.quantized, "--dataset", self.data,
                      "--images", IMAGES, "--out", file)
         evaluation = json.loads(file.read_text())
         self.assertEqual(evaluation["accuracy"], report["accuracy"])
         self.assertEqual(evaluation["saturations"], report["totals"]["saturations"])
 
-    def test_quantizing_twice_gives_the_same_files(self):
-        first, second = self.quantize("Q1", "--threads", "1"), self.quantize("Q2", "--threads", "2")
+    def test_quantizing_again_on_one_thread_gives_the_same_files(self):
+        again = self.quantize("Q", "--threads", "1")
         for name in ("quant.json", "weights.safetensors"):
-            self.assertEqual((first / name).read_bytes(), (second / name).read_bytes(), msg=name)
+            self.assertEqual((again / name).read_bytes(), (self.quantized / name).read_bytes(), msg=name)
 
     def test_force_replaces_a_result(self):
-        quantized = self.quantize("Q")
+        quantized = self.quantize("Q", "--weight-bits", "2")
         old = (quantized / "quant.json").read_bytes()
         self.quantize("Q", "--weight-bits", "4", "--force")
         self.assertNotEqual((quantized / "quant.json").read_bytes(), old)
         self.run_machine("R", quantized)
         self.run_machine("R", quantized, "--force")
-        self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ["Q", "R", "data", "tiny.onnx"])
+        self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ["Q", "R"])
 
     def test_a_quantized_network_of_another_network_is_refused(self):
-        quantized = self.quantize("Q")
         other = tiny_network(self.folder / "other.onnx", channels=3)
         data = write_dataset(self.folder / "rgb", channels=3)
-        self.fail_with(3, "Q", "run", "--network", other, "--quantized", quantized, "--dataset", data, "--images", "1",
+        self.fail_with(3, "Q", "run", "--network", other, "--quantized", self.quantized, "--dataset", data, "--images", "1",
                        "--out", self.folder / "R")
 
     def test_damaged_weights_are_refused(self):
-        quantized = self.quantize("Q")
+        quantized = shutil.copytree(self.quantized, self.folder / "Q")
         file = quantized / "weights.safetensors"
         file.write_bytes(file.read_bytes()[:-1])
         self.fail_with(3, "weights.safetensors", "run", "--network", self.network, "--quantized", quantized,
                        "--dataset", self.data, "--images", "1", "--out", self.folder / "R")
 
     def test_a_machine_too_small_for_the_network_is_an_error_of_the_machine(self):
-        quantized = self.quantize("Q")
         big = tiny_network(self.folder / "big.onnx", size=64)
         data = write_dataset(self.folder / "large", height=64, width=64)
         quantized = self.folder / "QB"
-        self.succeed("quantize", "--network", big, "--dataset", data, "--images", "2", "--out", quantized)
-        self.fail_with(4, "", "run", "--network", big, "--quantized", quantized, "--dataset", data, "--images", "1",
-                       "--out", self.folder / "R", "--input_buffer.kib", "1", "--output_buffer.kib", "1",
-                       "--weight_buffer.kib", "1", "--input_buffer.port_bytes", "8")
+        self.succeed("quantize", "--network", big, "--dataset", data, "--images", "1", "--out", quantized,
+                     "--weight-bits", "2")
+        self.fail_with(4, "raise output_buffer.kib", "run", "--network", big, "--quantized", quantized, "--dataset", data, "--images", "1",
+                       "--out", self.folder / "R", "--output_buffer.kib", "1")
         self.assertFalse((self.folder / "R").exists())
 
     def test_an_interrupted_run_leaves_nothing(self):
         big = tiny_network(self.folder / "big.onnx", size=64)
         data = write_dataset(self.folder / "large", count=200, height=64, width=64)
         quantized = self.folder / "Q"
-        self.succeed("quantize", "--network", big, "--dataset", data, "--images", "1", "--out", quantized)
+        self.succeed("quantize", "--network", big, "--dataset", data, "--images", "1", "--out", quantized,
+                     "--weight-bits", "2")
         before = sorted(self.folder.iterdir())
         process = subprocess.Popen(
             [LPASIM, "run", "--network", big, "--quantized", quantized, "--dataset", data, "--images", "200", "--out",
