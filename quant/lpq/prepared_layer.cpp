@@ -87,10 +87,13 @@ PreparedLayer::PreparedLayer(const workloads::LayerGraph& graph, const Quantized
   if (layer_.kind == LayerKind::average_pool) {
     adder_ = Accumulator::for_ppu(arithmetic);
     input_operands_ = operand_table(input_format_);
-    const int area = layer_.geometry.kernel_h * layer_.geometry.kernel_w;
-    for (int count = 1; count <= area; ++count) {
-      pool_encoders_.push_back(
-          PsumEncoder::for_ppu(arithmetic, output_format_, formats::log2_q8(count) - output_format_.sf_q8));
+    for (int oy = 0; oy < layer_.geometry.out_h; ++oy) {
+      for (int ox = 0; ox < layer_.geometry.out_w; ++ox) {
+        const int count = divisor(oy, ox);
+        if (count == 0 || pool_encoders_.contains(count)) continue;
+        const int scale = formats::log2_q8(count) - output_format_.sf_q8;
+        pool_encoders_.emplace(count, PsumEncoder::for_ppu(arithmetic, output_format_, scale));
+      }
     }
   }
 }
@@ -107,16 +110,21 @@ Word PreparedLayer::max_pool(const WordMap& input, int oy, int ox, int channel) 
   return nar ? input_format_.nar_word() : best;
 }
 
+int PreparedLayer::divisor(int oy, int ox) const {
+  if (layer_.count_include_pad) return layer_.geometry.kernel_h * layer_.geometry.kernel_w;
+  int count = 0;
+  for_window(layer_.geometry, oy, ox, [&count](std::size_t) { ++count; });
+  return count;
+}
+
 Word PreparedLayer::average_pool(const WordMap& input, int oy, int ox, int channel, AccumulateEvents& events) const {
   Psum psum;
-  std::size_t count = 0;
   for_window(layer_.geometry, oy, ox, [&](std::size_t position) {
     const Word word = input.words[position + static_cast<std::size_t>(channel)];
     psum = ppu_add(*adder_, psum, input_format_, input_operands_[word], events);
-    ++count;
   });
-  if (layer_.count_include_pad) count = pool_encoders_.size();
-  return count == 0 ? output_format_.zero_word() : pool_encoders_[count - 1](psum);
+  const auto encoder = pool_encoders_.find(divisor(oy, ox));
+  return encoder == pool_encoders_.end() ? output_format_.zero_word() : encoder->second(psum);
 }
 
 WordMap PreparedLayer::run(const WordMap& input, const WordMap* addend, AccumulateEvents& events) const {

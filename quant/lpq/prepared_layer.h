@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -73,6 +74,7 @@ class PreparedLayer {
 
  private:
   formats::Word max_pool(const WordMap& input, int oy, int ox, int channel) const;
+  int divisor(int oy, int ox) const;
   formats::Word average_pool(const WordMap& input, int oy, int ox, int channel,
                              formats::AccumulateEvents& events) const;
 
@@ -81,9 +83,9 @@ class PreparedLayer {
   formats::Arithmetic arithmetic_;
   std::optional<ConvEngine> conv_;
   std::optional<ResidualTable> residual_;
-  std::optional<formats::Accumulator> adder_;        ///< average_pool
-  std::vector<formats::PsumEncoder> pool_encoders_;  ///< average_pool: by count of positions, minus 1.
-  std::vector<formats::Operand> input_operands_;     ///< average_pool
+  std::optional<formats::Accumulator> adder_;          ///< average_pool
+  std::map<int, formats::PsumEncoder> pool_encoders_;  ///< average_pool: by number of positions averaged.
+  std::vector<formats::Operand> input_operands_;       ///< average_pool
 };
 
 }  // namespace lpa::lpq

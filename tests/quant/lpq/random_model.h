@@ -1,0 +1,25 @@
+// Random layer graphs with random formats and words, for differential tests.
+#pragma once
+
+#include <random>
+
+#include "quant/lpq/quantized_model.h"
+#include "quant/lpq/software_machine.h"
+#include "workloads/layers.h"
+
+namespace lpa::lpq::testing {
+
+struct RandomModel {
+  workloads::LayerGraph graph;
+  QuantizedModel model;
+  WordMap input;
+};
+
+/// Five to eight layers of all kinds; every conv, add and pool has random geometry, formats and words. `nar_input`: one
+/// word of the input is NaR.
+RandomModel make_random_model(std::uint64_t seed, bool nar_input);
+
+/// An LP of n in {2, 4, 8} with random es, rs and an sf within +-1 of `sf`.
+formats::LpFormat random_format(std::mt19937_64& random, double sf);
+
+}  // namespace lpa::lpq::testing
