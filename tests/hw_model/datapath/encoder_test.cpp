@@ -109,8 +109,8 @@ TEST_P(Flush, EverySmallMagnitudeAndManyExponentsEqualOracleAndScalarModel) {
     const Arithmetic arithmetic = with(GetParam(), log_bits);
     const LinearLogConverter converter(log_bits);
     for (const LpFormat& format : test::hardware_formats()) {
-      // Each format with every case would take long; each meets at least one.
-      if (log_bits > 8 && format.rs % 3 != 1) continue;
+      // The scalar model takes long to build its wide tables.
+      if (log_bits > 8 && (format.rs != 3 || format.es > 2)) continue;
       const Grid grid(format);
       const Encoder encoder(converter, arithmetic, to_word_format(format), 8, 0, scale_q8);
       const formats::PsumEncoder golden(arithmetic, format, 8, 0, scale_q8);

@@ -9,6 +9,7 @@
 #include "hw_model/datapath/decoder.h"
 #include "quant/formats/arithmetic.h"
 #include "tests/hw_model/datapath/hardware_formats.h"
+#include "tests/hw_model/printers.h"
 
 namespace lpa::datapath {
 namespace {
@@ -245,6 +246,10 @@ struct ChainCase {
   Arithmetic arithmetic;
   int lsb;
 };
+
+void PrintTo(const ChainCase& chain, std::ostream* out) {
+  *out << chain.name;
+}
 
 class Chain : public ::testing::TestWithParam<ChainCase> {};
 

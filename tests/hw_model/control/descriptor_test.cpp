@@ -1,0 +1,160 @@
+#include "hw_model/control/descriptor.h"
+
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "tests/hw_model/layer_builder.h"
+
+namespace lpa::hw {
+namespace {
+
+/// Name of the field that a machine refuses, or "".
+std::string refused(const Descriptor& descriptor, const MachineConfig& config = {}) {
+  const auto error = check(descriptor, config);
+  return error ? descriptor_fields()[error->field].name + (error->capacity ? " (capacity)" : "") : "";
+}
+
+TEST(Descriptor, IsAListOfNamedWordsThatFitsItsSize) {
+  std::set<std::string> names;
+  for (const DescriptorField& field : descriptor_fields()) names.insert(field.name);
+  EXPECT_EQ(names.size(), descriptor_fields().size());
+  EXPECT_LE(descriptor_fields().size() * 4, descriptor_bytes);
+}
+
+TEST(Descriptor, BeginsWithItsMagicInMemory) {
+  const DescriptorImage image = to_image(Descriptor{});
+  EXPECT_EQ(std::string(image.begin(), image.begin() + 4), "LPAD");
+  EXPECT_EQ(image[4], Descriptor::version_value);
+}
+
+TEST(Descriptor, EveryFieldKeepsItsLowestAndHighestValueInTheImage) {
+  for (const DescriptorField& field : descriptor_fields()) {
+    for (const std::int64_t value : {field.min, field.max}) {
+      Descriptor descriptor;
+      field.at(descriptor) = value;
+      Descriptor back = from_image(to_image(descriptor));
+      for (const DescriptorField& other : descriptor_fields()) {
+        EXPECT_EQ(other.at(back), other.at(descriptor)) << field.name << " = " << value << " changed " << other.name;
+      }
+    }
+  }
+}
+
+TEST(Descriptor, AGemmOfTheMapperIsAccepted) {
+  for (const std::int64_t bits : {8, 4, 2}) EXPECT_EQ(refused(test::gemm({}, 100, 20, 50, bits)), "");
+}
+
+TEST(Descriptor, EveryFieldOutOfItsRangeIsNamed) {
+  for (const DescriptorField& field : descriptor_fields()) {
+    for (const std::int64_t value : {field.min - 1, field.max + 1}) {
+      Descriptor descriptor = test::gemm({}, 10, 10, 10);
+      field.at(descriptor) = value;
+      EXPECT_EQ(refused(descriptor), field.name) << value;
+    }
+  }
+}
+
+TEST(Descriptor, FormatsMustBeOnesTheHardwareHas) {
+  Descriptor d = test::gemm({}, 10, 10, 10);
+  d.input.bits = 3;
+  EXPECT_EQ(refused(d), "input.bits");
+  d = test::gemm({}, 10, 10, 10);
+  d.weight = {4, 2, 2, 0, 0};
+  EXPECT_EQ(refused(d), "weight.es");
+  d = test::gemm({}, 10, 10, 10);
+  d.weight = {4, 0, 4, 0, 0};
+  EXPECT_EQ(refused(d), "weight.rs");
+  d = test::gemm({}, 10, 10, 10);
+  d.weight.rs = 1;
+  EXPECT_EQ(refused(d), "");
+  d.weight.regime = 1;
+  EXPECT_EQ(refused(d), "weight.rs");
+}
+
+TEST(Descriptor, WithoutAnAdditionTheOutputFormatIsTheEncoders) {
+  Descriptor d = test::gemm({}, 10, 10, 10);
+  d.output.sf = 1;
+  EXPECT_EQ(refused(d), "output.sf");
+  d.flags = flag_addend;
+  d.addend_address = test::input_at;
+  EXPECT_EQ(refused(d), "");
+}
+
+TEST(Descriptor, AMaxPoolKeepsItsFormat) {
+  Descriptor d = test::gemm({}, 10, 10, 10);
+  d.op = static_cast<std::int64_t>(LayerOp::max_pool);
+  d.k_block = 10;
+  EXPECT_EQ(refused(d), "");
+  d.output.es = 2;
+  EXPECT_EQ(refused(d), "output.es");
+}
+
+TEST(Descriptor, WindowsThatMissTheInputAreRefused) {
+  Descriptor d = test::gemm({}, 10, 10, 10);
+  d.pad_top = 1;
+  EXPECT_EQ(refused(d), "pad_top");
+  d = test::gemm({}, 10, 10, 10);
+  d.stride_h = 2;
+  EXPECT_EQ(refused(d), "out_h");
+}
+
+TEST(Descriptor, TensorsBeyondTheMemoryAreRefused) {
+  Descriptor d = test::gemm({}, 10, 10, 10);
+  d.output_address = (std::int64_t{256} << 20) - 99;
+  EXPECT_EQ(refused(d), "output_address");
+  d.output_address -= 1;
+  EXPECT_EQ(refused(d), "");
+  d.weight_address = (std::int64_t{256} << 20) - 100;
+  EXPECT_EQ(refused(d), "weight_address");
+}
+
+TEST(Descriptor, PitchesMustHoldTheChannels) {
+  Descriptor d = test::gemm({}, 10, 10, 10);
+  d.input_pitch = 9;
+  EXPECT_EQ(refused(d), "input_pitch");
+  d = test::gemm({}, 10, 10, 10);
+  d.output_channel = 1;
+  EXPECT_EQ(refused(d), "output_pitch");
+}
+
+TEST(Descriptor, KBlocksAreTheWholeOrRowsOfTheArray) {
+  Descriptor d = test::gemm({}, 10, 8, 100);
+  d.k_block = 101;
+  EXPECT_EQ(refused(d), "k_block");
+  d.k_block = 50;
+  EXPECT_EQ(refused(d), "k_block");
+  d.k_block = 48;
+  EXPECT_EQ(refused(d), "");
+  d = test::gemm({}, 10, 16, 100);
+  d.block_tiles = 2;
+  d.k_block = 48;
+  EXPECT_EQ(refused(d), "k_block");
+}
+
+TEST(Descriptor, TilesThatDoNotFitABufferAreACapacityError) {
+  MachineConfig config;
+  const Descriptor d = test::gemm(config, 1000, 100, 100);
+  config.input_buffer.kib = 64;
+  EXPECT_EQ(refused(d, config), "band_rows (capacity)");
+  config = {};
+  config.output_buffer.kib = 16;
+  EXPECT_EQ(refused(d, config), "band_rows (capacity)");
+  config = {};
+  config.weight_buffer.kib = 8;
+  EXPECT_EQ(refused(d, config), "block_tiles (capacity)");
+}
+
+TEST(Descriptor, NTilesMustCutTheOutputAtBytes) {
+  MachineConfig config;
+  config.array.columns = 1;
+  Descriptor d = test::gemm(config, 10, 4, 10);
+  d.encoded = d.output = {4, 1, 2, 0, 0};
+  EXPECT_EQ(refused(d, config), "output.bits");
+  config.array.columns = 2;
+  d.block_tiles = 2;
+  EXPECT_EQ(refused(d, config), "");
+}
+
+}  // namespace
+}  // namespace lpa::hw

@@ -1,0 +1,109 @@
+#include "hw_model/machine_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace lpa::hw {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+const Parameter& parameter(const std::string& name) {
+  for (const Parameter& p : machine_parameters()) {
+    if (p.name == name) return p;
+  }
+  throw std::out_of_range(name);
+}
+
+std::string error_of(const MachineConfig& config) {
+  try {
+    config.validate();
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(MachineConfig, DefaultsAreTheReferenceMachine) {
+  const MachineConfig config;
+  EXPECT_EQ(error_of(config), "");
+  EXPECT_EQ(config.array.rows, 8);
+  EXPECT_EQ(config.array.columns, 8);
+  EXPECT_EQ(config.clock_mhz, 500);
+  EXPECT_EQ(config.peak_macs(8), 64);
+  EXPECT_EQ(config.peak_macs(4), 128);
+  EXPECT_EQ(config.peak_macs(2), 256);
+}
+
+TEST(MachineConfig, EveryParameterReadsBackWhatItPrints) {
+  MachineConfig config;
+  for (const Parameter& p : machine_parameters()) {
+    const std::string text = p.get(config);
+    p.set(config, text);
+    EXPECT_EQ(p.get(config), text) << p.name;
+    EXPECT_FALSE(p.description.empty()) << p.name;
+  }
+  EXPECT_EQ(error_of(config), "");
+}
+
+TEST(MachineConfig, EveryNumberOutOfItsRangeIsNamed) {
+  for (const Parameter& p : machine_parameters()) {
+    MachineConfig config;
+    try {
+      p.set(config, "-1");
+    } catch (const ConfigError& error) {
+      EXPECT_THAT(error.what(), AllOf(HasSubstr(p.name), HasSubstr("-1"))) << "not a number, and says so";
+      continue;
+    }
+    // The widths of the arithmetic speak for themselves; all other messages begin with the parameter's name.
+    EXPECT_NE(error_of(config), "") << p.name;
+  }
+}
+
+TEST(MachineConfig, ATextThatIsNoNumberIsRefused) {
+  MachineConfig config;
+  EXPECT_THROW(parameter("array.rows").set(config, "8x"), ConfigError);
+  EXPECT_THROW(parameter("array.rows").set(config, ""), ConfigError);
+  EXPECT_THROW(parameter("array.rows").set(config, "99999999999"), ConfigError);
+  EXPECT_THROW(parameter("encoder.flush").set(config, "maybe"), ConfigError);
+  EXPECT_THROW(parameter("pe.converter").set(config, "table"), ConfigError);
+  EXPECT_THROW(parameter("psum.preset").set(config, "narrow"), ConfigError);
+}
+
+TEST(MachineConfig, LaneWidthsAreOneNumberOrThree) {
+  MachineConfig config;
+  parameter("psum.integer_bits").set(config, "10");
+  EXPECT_EQ(parameter("psum.integer_bits").get(config), "10,10,10");
+  parameter("psum.integer_bits").set(config, "8,4,2");
+  EXPECT_EQ(config.arithmetic.widths(4).integer_bits, 4);
+  EXPECT_THROW(parameter("psum.integer_bits").set(config, "8,4"), ConfigError);
+  EXPECT_THROW(parameter("psum.integer_bits").set(config, "8,4,2,1"), ConfigError);
+  EXPECT_THROW(parameter("psum.integer_bits").set(config, "8,,2"), ConfigError);
+}
+
+TEST(MachineConfig, PresetsSetTheAccumulatorsAndLeaveTheRest) {
+  MachineConfig config;
+  config.arithmetic.lf_bits = 6;
+  parameter("psum.preset").set(config, "poster");
+  EXPECT_EQ(parameter("psum.preset").get(config), "poster");
+  EXPECT_EQ(config.arithmetic.widths(8).fraction_bits, 8);
+  EXPECT_EQ(config.arithmetic.widths(2).integer_bits, 2);
+  EXPECT_EQ(config.arithmetic.lf_bits, 6);
+  parameter("psum.fraction_bits").set(config, "9,4,2");
+  EXPECT_EQ(parameter("psum.preset").get(config), "custom");
+}
+
+TEST(MachineConfig, ARawSumTakesItsBitsItsExponentAndAFlag) {
+  MachineConfig config;
+  EXPECT_EQ(config.psum_bytes(8), 6);  // 32 + 11 + 1 bits
+  config.arithmetic = formats::arithmetic_preset("poster");
+  EXPECT_EQ(config.psum_bytes(8), 4);  // 16 + 12
+  EXPECT_EQ(config.psum_bytes(4), 3);  // 8 + 12
+  EXPECT_EQ(config.psum_bytes(2), 2);  // 4 + 12
+  config.arithmetic = formats::arithmetic_preset("fixed");
+  EXPECT_EQ(config.psum_bytes(8), 5);  // 32 + 1
+}
+
+}  // namespace
+}  // namespace lpa::hw
