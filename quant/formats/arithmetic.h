@@ -86,7 +86,8 @@ struct BiasTerm {
 };
 
 /// `value * 2^scale` (scale = sf_weight + sf_activation, in units of 2^-8) in the psum's terms: exponent is
-/// floor(log2|.|), the mantissa is truncated towards zero. Zero gives {0, 0}. Throws FormatError if not finite.
+/// floor(log2|.|), the mantissa is truncated towards zero, so 2^24 <= |mantissa| < 2^25. Zero, and what is below
+/// 2^-1000, gives {0, 0}. Throws FormatError if not finite or not below 2^1001.
 BiasTerm to_bias_term(double value, int scale_q8);
 
 struct AccumulateEvents {
@@ -95,6 +96,15 @@ struct AccumulateEvents {
 };
 
 /// The accumulator of one lane: multiplies operands and adds products in order. Aligned sums depend on that order.
+///
+/// A product is +-lf * 2^(E - lf_bits) with E = floor(log) and lf from the converter's table, 2^lf_bits <= lf <=
+/// 2^(lf_bits + 1) (a coarse table may round up to 2).
+/// - Aligned: lf is moved to the sum's fraction_bits; the larger of the two exponents is kept, also by a sum that has
+///   cancelled to 0; the magnitude of the other operand is shifted right by the difference and truncated before its
+///   sign is applied; the two's complement sum saturates at integer_bits + fraction_bits bits. The first product is no
+///   exception. An empty sum has Psum::no_exponent, which is below every exponent.
+/// - Fixed: the magnitude floor(lf * 2^(E - lf_bits - lsb)) is added with its sign, saturating at fixed_bits bits.
+/// - NaR: once an operand is NaR, the sum is {0, no_exponent (fixed: 0), nar} whatever follows.
 class Accumulator {
  public:
   /// `lsb`: exponent of a fixed sum's least bit; ignored for aligned sums. Throws FormatError on bad parameters.
@@ -103,10 +113,12 @@ class Accumulator {
   /// The post-processing unit's adder: aligned, `arithmetic.ppu` wide, whatever the PEs use.
   static Accumulator for_ppu(const Arithmetic& arithmetic);
 
-  /// The psum a lane starts from. Magnitudes are truncated to the sum's least bit; what does not fit saturates.
+  /// The psum a lane starts from. Magnitudes are truncated to the sum's least bit; what does not fit saturates, without
+  /// being counted. A zero bias gives an empty aligned sum.
   Psum start(const BiasTerm& bias) const;
 
-  /// One MAC: psum + weight * activation. A zero operand leaves psum as it is; NaR makes it NaR, for good.
+  /// One MAC: psum + weight * activation. NaR, even times zero, makes it NaR, for good; else a zero operand leaves psum
+  /// as it is.
   Psum mac(const Psum& psum, const Operand& weight, const Operand& activation,
            AccumulateEvents* events = nullptr) const;
 
@@ -142,6 +154,7 @@ std::int32_t scaled_log_q8(const LpFormat& format, const Operand& operand);
 /// zero, NaR gives NaR.
 class PsumEncoder {
  public:
+  /// weight_bits chooses the lane's widths, lsb is that of a fixed sum. Throws FormatError on bad parameters.
   PsumEncoder(const Arithmetic& arithmetic, const LpFormat& output, int weight_bits, int lsb, int scale_q8);
 
   /// The encoder behind the post-processing unit's adder.

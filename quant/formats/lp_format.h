@@ -83,8 +83,11 @@ std::int32_t log2_q14(const LpFormat& format, Word word);
 /// The word's value, correctly rounded to double; NaN for NaR.
 double decode(const LpFormat& format, Word word);
 
-/// Rounds x to a word. NaN and infinities give NaR. `flush` sends magnitudes below minpos/2 to zero (the hardware
-/// encoder's switch); it changes nearest_log and posit only. Requires check(format).empty().
+/// Rounds x to a word. NaN and infinities give NaR. Zero is below minpos: nearest_log makes it +minpos, the other modes
+/// and `flush` make it zero. A tie between zero and minpos (nearest_linear) takes zero; exactly minpos/2 is not
+/// flushed. In log2 a tie is a geometric mean that is a double, so a power of two; every comparison is exact. `flush`
+/// sends magnitudes below minpos/2 to zero (the hardware encoder's switch); it changes nearest_log and posit only.
+/// Requires check(format).empty().
 Word encode(const LpFormat& format, double x, Rounding rounding, bool flush = false);
 
 /// `encode` for many values with the thresholds worked out once.

@@ -63,9 +63,8 @@ INSTANTIATE_TEST_SUITE_P(
                     BadText{"lns<8,4,x>", "scale is \"x\" but must be a number"}));
 
 /// The produced words by a search over all of them, for every format but posit (which has a rule of its own).
-Word nearest(const NumberFormat& format, double x, bool zero_wins_ties) {
+Word nearest(const std::vector<WordDescription>& rows, double x, bool zero_wins_ties) {
   if (std::isnan(x)) x = 0;
-  const auto rows = describe_words(format);
   int best = -1;
   double best_value = 0;
   for (std::size_t word = 0; word < rows.size(); ++word) {
@@ -115,7 +114,7 @@ TEST(NumberFormat, GridFormatsRoundToTheNearestWord) {
     for (const double x : values) {
       const Word got = encoder(x);
       const double error = std::abs(encoder.quantize(x) - x);
-      const Word expected = nearest(format, x, zero_wins);
+      const Word expected = nearest(rows, x, zero_wins);
       const double least = std::abs(decode(format, expected) - x);
       if (got != expected && std::isfinite(x)) {
         // Equal distances in doubles: decide in wider arithmetic.
