@@ -94,7 +94,7 @@ Word nearest(const std::vector<WordDescription>& rows, double x, bool zero_wins_
 TEST(NumberFormat, GridFormatsRoundToTheNearestWord) {
   for (const char* text : {"adaptivfloat<8,4,-7>", "adaptivfloat<6,2,3>", "adaptivfloat<5,4,0>", "adaptivfloat<2,1,0>",
                            "int<8,0.5>", "int<5,1>", "int<2,4>", "pot<4,1>", "pot<3,0.25>", "pot<2,1>", "flint<4,1>",
-                           "flint<5,2>", "flint<8,1>", "flint<3,1>", "lns<6,5>", "lns<4,3,0.5>"}) {
+                           "flint<5,2>", "flint<8,1>", "flint<3,1>", "lns<6,5>", "lns<7,3,0.3>", "int<6,0.05>"}) {
     const NumberFormat format = parse_number_format(text);
     const bool zero_wins = !std::holds_alternative<AdaptivFloatFormat>(format);
     const NumberEncoder encoder(format);
