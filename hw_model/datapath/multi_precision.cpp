@@ -46,10 +46,11 @@ std::uint8_t twos_complement(std::uint8_t word, int mode) {
   unsigned result = 0;
   unsigned carry = 0;
   for (std::size_t slice = 0; slice < 4; ++slice) {
-    const unsigned operand = (word >> (2 * slice)) & 3u;
+    const unsigned bit = 2 * static_cast<unsigned>(slice);
+    const unsigned operand = (unsigned{word} >> bit) & 3u;
     const unsigned inverted = operand ^ (sign[slice] * 3u);
     const unsigned sum = inverted + multiplex(chained[slice], carry, sign[slice]);
-    result |= (sum & 3u) << (2 * slice);
+    result |= (sum & 3u) << bit;
     carry = sum >> 2;
   }
   return static_cast<std::uint8_t>(result);

@@ -95,6 +95,33 @@ TEST(Mac, EveryPairOf8BitWordsGivesTheProductOfTheirValues) {
   }
 }
 
+TEST(Mac, EveryPackedWordByEveryActivationEqualsTheScalarModelInEveryLane) {
+  const LpFormat activations[] = {{.n = 8, .es = 2, .rs = 7}, {.n = 8, .es = 0, .rs = 3}, {.n = 8, .es = 5, .rs = 2}};
+  for (const int mode : {4, 2}) {
+    for (const LpFormat& wf : test::hardware_formats(mode)) {
+      for (const LpFormat& af : activations) {
+        Stage stage(Arithmetic{}, mode);
+        const Accumulator accumulator(Arithmetic{}, mode);
+        for (unsigned w = 0; w < 256; ++w) {
+          const DecodedWord weight = decode(static_cast<std::uint8_t>(w), mode, wf.es, wf.rs);
+          for (unsigned a = 0; a < 256; ++a) {
+            const Lane activation = decode_lane(static_cast<std::uint8_t>(a), to_word_format(af));
+            for (int lane = 0; lane < lanes(mode); ++lane) {
+              const auto single = static_cast<formats::Word>((w >> (lane * mode)) & ((1u << mode) - 1));
+              const Psum psum =
+                  stage.add.add({}, mul(weight.lane[static_cast<std::size_t>(lane)], activation), stage.events);
+              const Psum expected = accumulator.mac({}, formats::to_operand(wf, single),
+                                                    formats::to_operand(af, static_cast<formats::Word>(a)));
+              ASSERT_EQ(psum, expected) << to_string(wf) << " packed word " << w << " lane " << lane << " by "
+                                        << to_string(af) << " word " << a;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(Mul, AddsRegimesAndUlfxSeparatelyAndXorsSigns) {
   const Lane weight{.r = -28, .u = 250, .negative = true, .zero = false, .nar = false};
   const Lane activation{.r = 24, .u = 63, .negative = false, .zero = false, .nar = false};
