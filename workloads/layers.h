@@ -12,8 +12,10 @@ namespace lpa::workloads {
 
 enum class LayerKind { conv, add, max_pool, average_pool };
 
-/// Geometry of a convolution or pooling window. A matrix product M x K by K x N is in_h = M, in_w = 1, in_c = K,
-/// out_c = N with a 1x1 kernel; a fully connected layer on a feature map has a kernel as large as the map.
+/// Geometry of a convolution or pooling window. A window never reaches beyond the padding; a remainder at the end that
+/// no window covers is ignored. Padding is zero for a convolution and an average, and smaller than any number for a
+/// maximum. A matrix product M x K by K x N is in_h = M, in_w = 1, in_c = K, out_c = N with a 1x1 kernel; a fully
+/// connected layer on a feature map has a kernel as large as the map.
 struct LayerGeometry {
   int in_h = 1, in_w = 1, in_c = 1;
   int out_h = 1, out_w = 1, out_c = 1;
@@ -36,7 +38,7 @@ struct Layer {
   LayerKind kind = LayerKind::conv;
   int input = network_input;       ///< Operand: layer index or network_input.
   int addend = no_operand;         ///< Second operand: of an addition, or the residual that a convolution adds.
-  bool relu = false;               ///< Applied last.
+  bool relu = false;               ///< Applied last; a layer of any kind may have it.
   bool count_include_pad = false;  ///< average_pool: whether padding counts in the divisor.
   LayerGeometry geometry;
   std::vector<float> weights;  ///< conv: [out_c][kernel_h][kernel_w][in_c / groups].
@@ -63,7 +65,11 @@ struct LayerGraph {
   std::vector<Layer> layers;
 };
 
-/// Lowers a network. Throws InputError naming the node that the accelerator cannot run, and why.
+/// Lowers a network: fuses ReLU, and an addition into the convolution of greater depth that feeds nothing else; merges
+/// padding; turns matrix products into convolutions, and global pooling into pooling with a window of the map's size. A
+/// layer's result is the row-major value with (c, h, w) changed to (h, w, c), except that a value 1 x M x K is a map of
+/// height M, width 1 and K channels as it stands. Throws InputError naming the node that the accelerator cannot run,
+/// and why.
 LayerGraph lower(const Network& network);
 
 }  // namespace lpa::workloads

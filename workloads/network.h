@@ -23,11 +23,12 @@ struct Relu {};
 struct Add {};  ///< Two inputs of the same shape.
 struct Pool {
   enum class Kind { max, average } kind = Kind::max;
-  std::vector<int> kernel, strides, pads, dilations;
-  bool ceil_mode = false;
-  bool count_include_pad = false;
+  std::vector<int> kernel, strides, dilations;
+  std::vector<int> pads;           ///< With ceil_mode the end pads already reach to the end of the last window.
+  bool ceil_mode = false;          ///< As in the file; the output size follows from the pads alone.
+  bool count_include_pad = false;  ///< average: whether padding counts in the divisor.
 };
-struct GlobalAveragePool {};
+struct GlobalAveragePool {};  ///< The mean over height and width of 1 x C x H x W.
 struct Pad {
   std::vector<int> begins, ends;  ///< Per axis; constant mode.
   float value = 0;
@@ -48,8 +49,8 @@ struct Node {
 };
 
 struct Value {
-  std::string name;
-  Shape shape;  ///< Batch 1.
+  std::string name;  ///< As in the file; of a Conv or Gemm with a folded node, the name of that node's result.
+  Shape shape;       ///< Batch 1.
 };
 
 /// Nodes in topological order; one input, one output.

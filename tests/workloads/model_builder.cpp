@@ -124,7 +124,7 @@ Network ModelBuilder::import() const {
 }
 
 Network import_bytes(std::string_view bytes) {
-  const TemporaryFolder folder;
+  static const TemporaryFolder folder;
   write_bytes(folder / "model.onnx", bytes);
   return import_onnx(folder / "model.onnx");
 }
