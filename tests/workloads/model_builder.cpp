@@ -125,8 +125,11 @@ Network ModelBuilder::import() const {
 
 Network import_bytes(std::string_view bytes) {
   static const TemporaryFolder folder;
-  write_bytes(folder / "model.onnx", bytes);
-  return import_onnx(folder / "model.onnx");
+  const std::filesystem::path file = folder / "model.onnx";
+  // A fresh file each time: overwriting one makes some file systems wait for the disk.
+  std::filesystem::remove(file);
+  write_bytes(file, bytes);
+  return import_onnx(file);
 }
 
 }  // namespace lpa::workloads::testing
