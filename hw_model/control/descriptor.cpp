@@ -109,15 +109,18 @@ void check_tensors(Checker& checker, const Descriptor& d, const MachineConfig& c
   const auto fits = [&](std::int64_t address, std::int64_t bytes) {
     return address + bytes <= std::int64_t{config.memory.mib} << 20;
   };
-  const auto slice_ok = [](std::int64_t first, std::int64_t count, std::int64_t bits, std::int64_t pitch) {
-    return first * bits % 8 == 0 && (first * bits + count * bits + 7) / 8 <= pitch;
+  const auto holds = [](std::int64_t pitch, std::int64_t end_channel, std::int64_t bits) {
+    return packed_bytes(end_channel, bits) <= pitch;
   };
-  checker.expect(slice_ok(d.input_channel, d.in_c, d.input.bits, d.input_pitch), "input_pitch");
-  checker.expect(slice_ok(d.output_channel, d.out_c, d.output.bits, d.output_pitch), "output_pitch");
+  // Words are read one by one, but written and added in whole bytes.
+  checker.expect(holds(d.input_pitch, d.input_channel + d.in_c, d.input.bits), "input_pitch");
+  checker.expect(holds(d.output_pitch, d.output_channel + d.out_c, d.output.bits), "output_pitch");
+  checker.expect(d.output_channel * d.output.bits % 8 == 0, "output_channel");
   checker.expect(fits(d.input_address, d.in_h * d.in_w * d.input_pitch), "input_address");
   checker.expect(fits(d.output_address, d.out_h * d.out_w * d.output_pitch), "output_address");
   if (d.has(flag_addend) || d.operation() == LayerOp::add) {
-    checker.expect(slice_ok(d.output_channel, d.out_c, d.addend.bits, d.addend_pitch), "addend_pitch");
+    checker.expect(holds(d.addend_pitch, d.output_channel + d.out_c, d.addend.bits), "addend_pitch");
+    checker.expect(d.output_channel * d.addend.bits % 8 == 0, "output_channel");
     checker.expect(fits(d.addend_address, d.out_h * d.out_w * d.addend_pitch), "addend_address");
   }
 }

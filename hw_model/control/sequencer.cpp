@@ -24,7 +24,6 @@ Sequencer::Sequencer(const sc_core::sc_module_name& name, const MachineConfig& c
 }
 
 void Sequencer::step() {
-  ++cycle_;
   if (reset.read()) {
     schedule_ = nullptr;
     tag.write({});
@@ -44,7 +43,7 @@ void Sequencer::step() {
 void Sequencer::start(const Job& new_job) {
   job_number_ = new_job.number;
   schedule_ = new_job.schedule;
-  issued_ = last_k_vectors_ = position_ = 0;
+  issued_ = last_k_vectors_ = position_ = accesses_ = 0;
   tag.write({});
   cause.write(Cause::idle);
   tiles_released.write(0);
@@ -67,6 +66,8 @@ void Sequencer::enter_tile() {
     row_addresses_.push_back({tap / d.kernel_w * d.dilation_h - d.pad_top, tap % d.kernel_w * d.dilation_w - d.pad_left,
                               channel * d.input.bits});
   }
+  vector_bytes_ = packed_bytes(static_cast<std::int64_t>(row_addresses_.size()), d.input.bits);
+  vector_accesses_ = (vector_bytes_ + input_buffer_.port_bytes() - 1) / input_buffer_.port_bytes();
   position_ = 0;
   y_ = tiling.band_first_row(tile_->visit().pass().band);
   x_ = 0;
@@ -79,7 +80,9 @@ Cause Sequencer::try_issue() {
     if (tile_->first_k() && visits_drained.read() < visit.index() - 1) return Cause::output_wait;
     if (tiles_loaded.read() <= tile_->index()) return Cause::weight_wait;
   }
-  if (cycle_ < port_busy_until_ || !input_ready()) return Cause::input_wait;
+  if (!input_ready()) return Cause::input_wait;
+  accesses_ = std::min(accesses_ + 1, vector_accesses_);
+  if (accesses_ < vector_accesses_) return Cause::input_wait;
   if (!tile_->first_k() && sums_returned.read() <= issued_ - tiling.positions(visit.pass().band)) {
     return Cause::psum_wait;
   }
@@ -109,15 +112,12 @@ std::uint8_t Sequencer::activation(const RowAddress& row) const {
 }
 
 void Sequencer::issue() {
-  const Tiling& tiling = schedule_->tiling();
   const VisitCursor& visit = tile_->visit();
   for (std::size_t r = 0; r < rows_; ++r) {
     activations[r].write(r < row_addresses_.size() ? activation(row_addresses_[r]) : std::uint8_t{0});
   }
-  const std::int64_t gathered = packed_bytes(static_cast<std::int64_t>(row_addresses_.size()), tiling.d.input.bits);
-  input_buffer_.count_read(gathered);
-  port_busy_until_ =
-      cycle_ + static_cast<std::uint64_t>((gathered + input_buffer_.port_bytes() - 1) / input_buffer_.port_bytes());
+  input_buffer_.count_read(vector_bytes_);
+  accesses_ = 0;
 
   const PsumWord* sums =
       tile_->first_k() ? loader_.biases(visit.index()).data() : output_buffer_.sums(visit.index(), position_);

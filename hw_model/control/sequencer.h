@@ -17,8 +17,9 @@
 
 namespace lpa::hw {
 
-/// If several things are missing in a cycle, its cause is the first of: output_wait, weight_wait, input_wait,
-/// psum_wait.
+/// A vector of more bytes than the input buffer's port has takes several accesses, one per cycle (input_wait), and is
+/// presented with the last of them. If several things are missing in a cycle, its cause is the first of: output_wait,
+/// weight_wait, input_wait, psum_wait.
 class Sequencer : public sc_core::sc_module {
  public:
   sc_core::sc_in<bool> clk{"clk"};
@@ -75,8 +76,8 @@ class Sequencer : public sc_core::sc_module {
   std::int64_t issued_ = 0;                ///< Vectors of the layer.
   std::int64_t last_k_vectors_ = 0;        ///< Those that leave as words.
   std::int64_t psum_vector_bytes_ = 0;
-  std::uint64_t cycle_ = 0;
-  std::uint64_t port_busy_until_ = 0;  ///< The input port gathers the last vector up to this cycle.
+  std::int64_t vector_bytes_ = 0, vector_accesses_ = 1;  ///< Of the tile's activation vectors.
+  std::int64_t accesses_ = 0;  ///< Cycles for which the input port has been gathering the vector.
   std::uint64_t macs_ = 0, vectors_ = 0;
   const MachineConfig& config_;
 };

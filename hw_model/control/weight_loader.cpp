@@ -18,7 +18,6 @@ WeightLoader::WeightLoader(const sc_core::sc_module_name& name, const MachineCon
 }
 
 void WeightLoader::step() {
-  ++cycle_;
   tag.write({});
   if (reset.read()) {
     schedule_ = nullptr;
@@ -30,7 +29,12 @@ void WeightLoader::step() {
   }
   if (schedule_ == nullptr || tile_->done()) return;
   const bool shadows_free = tiles_released.read() >= tile_->index();
-  if (!shadows_free || cycle_ < port_busy_until_ || !row_ready()) return;
+  if (!shadows_free || !row_ready()) return;
+  ++accesses_;
+  const bool zeros = row_ >= schedule_->tiling().k_rows(tile_->k_tile());
+  const std::int64_t columns = schedule_->tiling().tile_columns(tile_->visit().n_tile());
+  if (!zeros && accesses_ * buffer_.port_bytes() < columns) return;
+  accesses_ = 0;
   present_row();
 }
 
@@ -40,7 +44,7 @@ void WeightLoader::start(const Job& new_job) {
   schedule_ = runs ? new_job.schedule : nullptr;
   if (runs) tile_.emplace(*schedule_);
   row_ = static_cast<std::int64_t>(rows_) - 1;
-  fetches_released_ = 0;
+  fetches_released_ = accesses_ = 0;
   tiles_loaded.write(0);
   fetches_released.write(0);
 }
@@ -64,8 +68,6 @@ void WeightLoader::present_row() {
       weights[c].write(c < used_columns ? buffer_.byte(fetch, offset + static_cast<std::int64_t>(c)) : std::uint8_t{0});
     }
     buffer_.count_read(static_cast<std::int64_t>(used_columns));
-    const auto port = static_cast<std::size_t>(buffer_.port_bytes());
-    port_busy_until_ = cycle_ + (used_columns + port - 1) / port;
   } else {
     for (auto& pin : weights) pin.write(0);
   }

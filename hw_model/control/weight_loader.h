@@ -14,9 +14,10 @@
 
 namespace lpa::hw {
 
-/// Tile i + 1 is loaded from the cycle after tile i's first bundle was presented (its last one, if the array's weights
-/// are not double-buffered). Rows go in the order R-1 .. 0; rows beyond the layer's K are zero words. The biases of an
-/// n-tile are taken from the buffer with its first row.
+/// A row of more columns than the buffer's port has bytes takes several accesses, one per cycle, and is presented with
+/// the last of them. Tile i + 1 is loaded from the cycle after tile i's first bundle was presented (its last one, if
+/// the array's weights are not double-buffered). Rows go in the order R-1 .. 0; rows beyond the layer's K are zero
+/// words. The biases of an n-tile are taken from the buffer with its first row.
 class WeightLoader : public sc_core::sc_module {
  public:
   sc_core::sc_in<bool> clk{"clk"};
@@ -49,9 +50,8 @@ class WeightLoader : public sc_core::sc_module {
   const Schedule* schedule_ = nullptr;
   std::optional<TileCursor> tile_;
   std::uint32_t job_number_ = 0;
-  std::int64_t row_ = 0;  ///< Next row of the tile, counting down.
-  std::uint64_t cycle_ = 0;
-  std::uint64_t port_busy_until_ = 0;
+  std::int64_t row_ = 0;       ///< Next row of the tile, counting down.
+  std::int64_t accesses_ = 0;  ///< Cycles for which the buffer's port has been reading the row.
   std::int64_t fetches_released_ = 0;
   std::array<std::vector<PsumWord>, 2> biases_;
   std::uint64_t total_tiles_ = 0;

@@ -103,6 +103,11 @@ hw::Counters Host::read_counters() {
   return hw::from_registers(values);
 }
 
+void Host::acknowledge() {
+  write_register(reg::irq_status, 1);
+  while (irq.read()) wait(irq.negedge_event());
+}
+
 hw::Counters Host::run(std::uint64_t descriptor_address, const std::vector<hw::Descriptor>& descriptors) {
   std::vector<std::uint8_t> list;
   for (const hw::Descriptor& descriptor : descriptors) {
@@ -112,13 +117,13 @@ hw::Counters Host::run(std::uint64_t descriptor_address, const std::vector<hw::D
   write_memory(descriptor_address, list);
   write_register(reg::descriptor_base, static_cast<std::uint32_t>(descriptor_address));
   write_register(reg::descriptor_count, static_cast<std::uint32_t>(descriptors.size()));
+  acknowledge();  // Whatever a run before has left.
   write_register(reg::irq_enable, 1);
   write_register(reg::control, reg::control_clear_counters);
   write_register(reg::control, reg::control_start);
   while (!irq.read()) wait(irq.posedge_event());
   const auto status = static_cast<reg::Status>(read_register(reg::status));
-  write_register(reg::irq_status, 1);
-  while (irq.read()) wait(irq.negedge_event());
+  acknowledge();
   if (status == reg::Status::error) {
     throw MachineError(describe_error(static_cast<reg::Error>(read_register(reg::error_code)),
                                       read_register(reg::error_descriptor), read_register(reg::error_field)));

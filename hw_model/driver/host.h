@@ -41,6 +41,7 @@ class Host : public sc_core::sc_module {
 
  private:
   void thread();
+  void acknowledge();
   void transport(tlm_utils::simple_initiator_socket<Host>& socket, tlm::tlm_command command, std::uint64_t address,
                  std::uint8_t* data, std::size_t bytes, const char* what);
 

@@ -64,6 +64,7 @@ void Dma::step() {
       engine = Engine{};
     }
     error_.reset();
+    next_engine_ = 0;
     return;
   }
   for (Engine& engine : engines_) {

@@ -54,7 +54,9 @@ class Driver : public sc_core::sc_module {
     }
     tag_in.write({true, phase_ == 0, true, 0});
     for (auto& word : activation_in) word.write(random());
-    for (auto& sum : psum_in) sum.write({});
+    hw::PsumWord sums;
+    for (auto& lane : sums.lane) lane = {random(), 0, false};
+    for (auto& sum : psum_in) sum.write(sums);
     const bool loading = phase_ >= 1 && phase_ <= rows_;
     weight_tag_in.write({loading, static_cast<std::uint16_t>(loading ? rows_ - phase_ : 0)});
     if (loading) {

@@ -84,7 +84,7 @@ TEST(Descriptor, WithoutAnAdditionTheOutputFormatIsTheEncoders) {
 TEST(Descriptor, AMaxPoolKeepsItsFormat) {
   Descriptor d = test::gemm({}, 10, 10, 10);
   d.op = static_cast<std::int64_t>(LayerOp::max_pool);
-  d.k_block = 10;
+  d.block_tiles = 1;
   EXPECT_EQ(refused(d), "");
   d.output.es = 2;
   EXPECT_EQ(refused(d), "output.es");

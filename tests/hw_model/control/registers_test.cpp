@@ -171,7 +171,7 @@ TEST(Controller, ResetInTheMiddleOfALayerDropsItAndTheNextRunIsRight) {
       bench.wait_cycles(cycles);
       host.write_register(reg::control, reg::control_reset);
       EXPECT_EQ(host.read_register(reg::status), static_cast<std::uint32_t>(reg::Status::idle));
-      bench.wait_cycles(100);  // Responses to dropped transactions come in and are ignored.
+      bench.wait_cycles(1000);  // Responses to dropped transactions come in and are ignored.
       Counters again = host.run(test::descriptor_at, {d});
       EXPECT_EQ(host.read_memory(test::output_at, 1600), words) << "reset after " << cycles << " cycles";
       EXPECT_EQ(again, undisturbed) << "reset after " << cycles << " cycles";

@@ -88,7 +88,7 @@ TEST(TileInterval, WithoutDoubleBufferingIsVectorsPlusRows_8x8) {
 
 TEST(TileInterval, OfANarrowWeightPortIsItsLoadingTime_4x16) {
   MachineConfig config = fast_memory(4, 16);
-  config.weight_buffer.port_bytes = 8;  // Two accesses a row: the next tile is ready 8 cycles later, plus one.
+  config.weight_buffer.port_bytes = 8;  // Two accesses a row.
   config.array.double_buffer_weights = false;
   expect_interval_per_k_tile(config, 30, 30 + 8);
 }
@@ -96,8 +96,15 @@ TEST(TileInterval, OfANarrowWeightPortIsItsLoadingTime_4x16) {
 TEST(VectorInterval, OfANarrowInputPortIsItsAccesses) {
   MachineConfig config = fast_memory(32, 4);
   config.input_buffer.port_bytes = 16;  // 32 words of 8 bits take two accesses.
-  config.dma.burst_bytes = 16;
-  expect_interval_per_k_tile(config, 60, 120);
+  test::MachineBench bench(config);
+  bench.run([&](Host& host) {
+    const auto cycles_of = [&](std::int64_t n_tiles) {
+      return run_layer(host, test::gemm(config, 60, 4 * n_tiles, 32), config).cycles;
+    };
+    const std::uint64_t three = cycles_of(3);
+    EXPECT_EQ(cycles_of(4) - three, 120u);
+    EXPECT_EQ(cycles_of(7) - three, 480u);
+  });
 }
 
 TEST(Causes, SumToCyclesAndBusyCountsVectors) {
@@ -116,22 +123,22 @@ TEST(Causes, SumToCyclesAndBusyCountsVectors) {
 TEST(Causes, FillDrainIsThePipelineBehindTheLastVector) {
   // From the cycle after the last vector was presented: R + C + 2 cycles to the words, one to store them, one to see
   // it.
-  for (const auto& [rows, columns] : {std::pair{8, 8}}) {
-    const MachineConfig config = fast_memory(rows, columns);
-    test::MachineBench bench(config);
-    bench.run([&](Host& host) {
-      const Counters counters = run_layer(host, test::gemm(config, 40, columns, rows * 2), config);
-      EXPECT_EQ(counters.cause(Cause::fill_drain), static_cast<std::uint64_t>(rows + columns + 3));
-    });
-  }
+  const MachineConfig config = fast_memory(5, 9);
+  test::MachineBench bench(config);
+  bench.run([&](Host& host) {
+    const Counters counters = run_layer(host, test::gemm(config, 40, 9, 5 * 2), config);
+    EXPECT_EQ(counters.cause(Cause::fill_drain), 5u + 9 + 3);
+  });
 }
 
-TEST(Causes, PsumWaitIsWhatShortTilesMiss) {
+TEST(Causes, ShortTilesWaitForWeightsUpToRPlus1AndThenForSums) {
   const MachineConfig config = fast_memory(8, 8);
   test::MachineBench bench(config);
   bench.run([&](Host& host) {
-    const Counters counters = run_layer(host, test::gemm(config, 4, 8, 8 * 5), config);
-    EXPECT_EQ(counters.cause(Cause::psum_wait), 4u * (19 - 4));
+    const Counters one = run_layer(host, test::gemm(config, 4, 8, 8), config);
+    const Counters five = run_layer(host, test::gemm(config, 4, 8, 8 * 5), config);
+    EXPECT_EQ(five.cause(Cause::weight_wait) - one.cause(Cause::weight_wait), 4u * (8 + 1 - 4));
+    EXPECT_EQ(five.cause(Cause::psum_wait), 4u * (8 + 8 + 3 - (8 + 1)));
   });
 }
 

@@ -59,7 +59,7 @@ TEST(Mapper, ChoosesTheLoopOrderThatReadsLess) {
   config.weight_buffer.kib = 8;
   config.input_buffer.kib = 8;
   Descriptor many_rows = test::gemm(config, 2000, 64, 64);  // Inputs are larger: keep them, re-read weights per band.
-  Descriptor many_columns = test::gemm(config, 64, 2000, 64);
+  Descriptor many_columns = test::gemm(config, 128, 2000, 64);
   for (Descriptor* d : {&many_rows, &many_columns}) {
     Descriptor other = *d;
     other.loop_order = 1 - other.loop_order;
@@ -81,7 +81,7 @@ TEST(Mapper, NamesTheBufferThatIsTooSmall) {
   MachineConfig config;
   config.input_buffer.kib = 1;
   EXPECT_THAT(error_of(conv3x3(32, 64, 8), config), AllOf(HasSubstr("layer 'conv1'"), HasSubstr("input_buffer.kib"),
-                                                          HasSubstr("4096 bytes"), HasSubstr("512")));
+                                                          HasSubstr("6144 bytes"), HasSubstr("512")));
   config = {};
   config.output_buffer.kib = 1;
   EXPECT_THAT(error_of(conv3x3(32, 8, 8), config), HasSubstr("output_buffer.kib"));
