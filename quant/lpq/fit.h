@@ -16,11 +16,11 @@
 namespace lpa::lpq {
 
 struct FitOptions {
-  int weight_bits = 8;                           ///< 8, 4 or 2.
-  std::map<std::string, int> layer_weight_bits;  ///< By layer name, instead of weight_bits.
-  int activation_bits = 8;                       ///< 8, 4 or 2; of the input and of every layer's output.
-  int threads = 1;                               ///< The result does not depend on it.
-  std::uint64_t seed = 1;                        ///< Of the sampling of activations.
+  int weight_bits = 8;                             ///< 8, 4 or 2.
+  std::map<std::string, int> layer_weight_bits{};  ///< By layer name, instead of weight_bits.
+  int activation_bits = 8;                         ///< 8, 4 or 2; of the input and of every layer's output.
+  int threads = 1;                                 ///< The result does not depend on it.
+  std::uint64_t seed = 1;                          ///< Of the sampling of activations.
 };
 
 /// The formats of every tensor. Weights: least squared error of the words nearest_linear. Activations: least squared

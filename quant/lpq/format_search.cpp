@@ -12,7 +12,7 @@ using formats::LpFormat;
 
 constexpr int cell_shift = 15;  // float mantissa bits that a cell ignores
 constexpr int sf_limit_q8 = 127 * 256;
-constexpr std::size_t exhaustive_values = 2048;
+constexpr std::size_t exhaustive_values = 512;
 constexpr int coarse_step = 32, middle_step = 4;  // in units of 2^-8
 constexpr std::size_t coarse_survivors = 3;       // grid points refined per (es, rs)
 constexpr double survivor_ratio = 2.0;            // against the best error on the whole grid
@@ -69,7 +69,7 @@ SfRange sf_range(const ValueStatistics& values, const Grid& grid) {
   const double largest = std::log2(values.largest());
   const double rms = std::log2(values.rms());
   const double highest_centre = largest + 2;
-  const double lowest_centre = rms - std::min(std::log2(grid.levels.back()) + 4, 40.0);
+  const double lowest_centre = rms - std::min(std::log2(grid.levels.back()) + 4, 32.0);
   const auto in_q8 = [](double sf) {
     return std::clamp(static_cast<int>(std::lround(sf * 256)), -sf_limit_q8, sf_limit_q8);
   };
@@ -141,8 +141,9 @@ double ValueStatistics::squared_error(const std::vector<double>& levels, const s
   std::size_t from = below(thresholds.front() * scale);
   double error = square_[from];
   for (std::size_t i = 0; i < levels.size() && from < magnitudes_.size(); ++i) {
+    // Nothing of this level: most levels of a small tensor.
+    if (i + 1 < levels.size() && thresholds[i + 1] * scale <= magnitudes_[from]) continue;
     const std::size_t to = i + 1 < levels.size() ? below(thresholds[i + 1] * scale) : magnitudes_.size();
-    if (to == from) continue;
     const double level = levels[i] * scale;
     error += (square_[to] - square_[from]) - 2 * level * (sum_[to] - sum_[from]) +
              level * level * static_cast<double>(to - from);

@@ -50,9 +50,9 @@ struct FormatChoice {
 /// Squared error of one format, per value.
 double mean_squared_error(const ValueStatistics& values, const formats::LpFormat& format, Quantizer quantizer);
 
-/// The best format of `n` bits (2..8, bounded regimes). Widths up to 4 and tensors of up to 2048 values, whose error is
+/// The best format of `n` bits (2..8, bounded regimes). Widths up to 4 and tensors of up to 512 values, whose error is
 /// a jagged function of sf, are searched over every sf; others from a grid of 1/8 octave down to 2^-8 around its best
-/// points. The range reaches from a largest word 4 octaves below the values' rms (but at most 40 octaves below for the
+/// points. The range reaches from a largest word 4 octaves below the values' rms (but at most 32 octaves below for the
 /// formats' centre) to a centre 2 octaves above the largest value. Equal errors: the first in the order of
 /// all_lp_formats, then of sf. Values that are all zero give sf = 0.
 FormatChoice search_format(const ValueStatistics& values, int n, Quantizer quantizer);

@@ -291,10 +291,7 @@ QuantizedModel read_quantized_model(const std::filesystem::path& folder, const L
   model.input = fields.format("input");
 
   const WeightsFile weights{(folder / weights_name).string(), workloads::read_safetensors(folder / weights_name)};
-  if (digest(weights.content) != fields.text("weights_digest")) {
-    throw InputError(
-        fmt::format("{}: its content is not what {} was written with (weights_digest)", weights.name, file));
-  }
+  fields.expect("weights_digest", digest(weights.content));  // else the two files were not written together
   const json& layers = fields.array("layers");
   if (layers.size() != graph.layers.size()) {
     fields.fail("layers",

@@ -25,6 +25,8 @@ struct QuantizedLayer {
   std::string op;  ///< workloads::Layer::op
   workloads::LayerKind kind = workloads::LayerKind::conv;
   std::vector<int> weight_shape;  ///< conv: [out_c, kernel_h, kernel_w, in_c / groups]
+
+  friend bool operator==(const QuantizedLayer&, const QuantizedLayer&) = default;
 };
 
 struct QuantizedModel {
@@ -39,6 +41,8 @@ struct QuantizedModel {
   const formats::LpFormat& operand_format(int index) const {
     return index == workloads::network_input ? input : layers[static_cast<std::size_t>(index)].output;
   }
+
+  friend bool operator==(const QuantizedModel&, const QuantizedModel&) = default;
 };
 
 /// Writes quant.json and weights.safetensors into `folder`, which must exist: each complete or not at all, and

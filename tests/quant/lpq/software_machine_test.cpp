@@ -81,7 +81,7 @@ void expect_agreement(std::uint64_t seed, bool nar_input, const NamedArithmetic&
 TEST(SoftwareMachine, ComputesTheWordsAndEventsOfTheRulesOnRandomGraphs) {
   Seen seen;
   for (const NamedArithmetic& named : arithmetics()) {
-    for (std::uint64_t seed = 1; seed <= 40; ++seed) expect_agreement(seed, false, named, seen);
+    for (std::uint64_t seed = 1; seed <= 25; ++seed) expect_agreement(seed, false, named, seen);
   }
   // The graphs must have been worth the comparison.
   EXPECT_EQ(seen.kinds.size(), 4U);
@@ -98,9 +98,9 @@ TEST(SoftwareMachine, ComputesTheWordsAndEventsOfTheRulesOnRandomGraphs) {
 TEST(SoftwareMachine, SpreadsANotARealAsTheRulesSay) {
   Seen seen;
   for (const NamedArithmetic& named : arithmetics()) {
-    for (std::uint64_t seed = 100; seed < 115; ++seed) expect_agreement(seed, true, named, seen);
+    for (std::uint64_t seed = 100; seed < 110; ++seed) expect_agreement(seed, true, named, seen);
   }
-  EXPECT_GT(seen.nar_products, 100U);
+  EXPECT_GT(seen.nar_products, 50U);
 }
 
 TEST(SoftwareMachine, RejectsArithmeticThatCannotBe) {

@@ -1,0 +1,149 @@
+#include "quant/lpq/quantize.h"
+
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "quant/formats/arithmetic.h"
+#include "tests/quant/lpq/random_model.h"
+#include "tests/workloads/temporary_folder.h"
+#include "workloads/input_error.h"
+
+namespace lpa::lpq {
+namespace {
+
+using formats::LpFormat;
+using ::testing::HasSubstr;
+using workloads::InputError;
+using workloads::Layer;
+using workloads::LayerGraph;
+using workloads::testing::message_of;
+
+/// One 1x1 convolution of `k` inputs to `n` outputs with random weights.
+LayerGraph one_layer(int k, int n, double scale, std::mt19937_64& random) {
+  std::normal_distribution<double> normal(0, scale);
+  Layer layer;
+  layer.name = "only";
+  layer.op = "Conv";
+  layer.geometry.in_c = k;
+  layer.geometry.out_c = n;
+  for (int i = 0; i < k * n; ++i) layer.weights.push_back(static_cast<float>(normal(random)));
+  for (int i = 0; i < n; ++i) layer.bias.push_back(static_cast<float>(normal(random)));
+  return {.network = "one.onnx", .in_h = 1, .in_w = 1, .in_c = k, .layers = {layer}};
+}
+
+/// The largest magnitude that a sum of the layer can reach, reached by the accumulator itself.
+std::int64_t worst_sum(const LayerGraph& graph, const QuantizedModel& model, formats::AccumulateEvents& events) {
+  const QuantizedLayer& layer = model.layers[0];
+  const formats::Accumulator accumulator(formats::arithmetic_preset("fixed"), layer.weight.n, layer.psum_lsb);
+  formats::Operand activation = formats::to_operand(model.input, model.input.maxpos_word());
+  std::int64_t worst = 0;
+  const auto depth = static_cast<std::size_t>(graph.layers[0].k());
+  for (std::size_t n = 0; n < layer.bias.size(); ++n) {
+    formats::Psum psum = accumulator.start(layer.bias[n]);
+    const bool negative = layer.bias[n].mantissa < 0;
+    for (std::size_t k = 0; k < depth; ++k) {
+      const formats::Operand weight = formats::to_operand(layer.weight, layer.weights[n * depth + k]);
+      activation.negative = weight.negative != negative;  // every product has the bias's sign
+      psum = accumulator.mac(psum, weight, activation, &events);
+    }
+    worst = std::max(worst, std::abs(std::int64_t{psum.value}));
+  }
+  return worst;
+}
+
+TEST(ChoosePsumLsb, ExcludesSaturationAndWastesLessThanTwoBits) {
+  std::mt19937_64 random(5);
+  int resolved = 0;
+  for (int trial = 0; trial < 60; ++trial) {
+    const int k = 1 << (trial % 11);
+    const LayerGraph graph = one_layer(k, 4, 0.2, random);
+    NetworkFormats formats;
+    formats.input = testing::random_format(random, 0);
+    formats.layers.push_back({.weight = testing::random_format(random, 2), .encoded = {}, .output = {}});
+    formats.layers[0].output = {.n = 8, .es = 0, .rs = 4, .sf_q8 = 0};
+    const QuantizedModel model = quantize(graph, formats);
+    formats::AccumulateEvents events;
+    const std::int64_t worst = worst_sum(graph, model, events);
+    const QuantizedLayer& layer = model.layers[0];
+    const double scale = layer.weight.sf() + model.input.sf() - layer.encoded.sf();
+    if (layer.psum_lsb <= std::floor(formats::log2_q14(layer.encoded, 1) / 16384.0 + scale) - 2) {
+      // The rule of the proof decided, not that of the smallest word.
+      EXPECT_EQ(events.saturations, 0U) << "trial " << trial;
+      EXPECT_GT(worst, std::int64_t{1} << 28) << "trial " << trial << ": the lsb could be finer";
+      ++resolved;
+    }
+  }
+  EXPECT_GT(resolved, 20);
+}
+
+TEST(ChoosePsumLsb, KeepsTheSmallestOutputWordVisibleWhenTheFormatsAreTooWideForAProof) {
+  std::mt19937_64 random(6);
+  const LayerGraph graph = one_layer(16, 2, 0.2, random);
+  NetworkFormats formats;
+  formats.input = {.n = 8, .es = 5, .rs = 3, .sf_q8 = 0};  // up to 2^96
+  formats.layers.push_back({.weight = {.n = 8, .es = 0, .rs = 7, .sf_q8 = 512}, .encoded = {}, .output = {}});
+  formats.layers[0].output = {.n = 8, .es = 0, .rs = 4, .sf_q8 = 0};  // 2^-4 at the least
+  const QuantizedModel model = quantize(graph, formats);
+  const double smallest = formats::log2_q14(model.layers[0].output, 1) / 16384.0 + 2;  // in the psum's terms
+  EXPECT_EQ(model.layers[0].psum_lsb, static_cast<int>(std::floor(smallest)) - 1);
+}
+
+TEST(Quantize, RoundsWeightsToTheNearestValueAndScalesTheBias) {
+  std::mt19937_64 random(7);
+  const LayerGraph graph = one_layer(9, 3, 0.2, random);
+  NetworkFormats formats;
+  formats.input = {.n = 8, .es = 0, .rs = 7, .sf_q8 = 100};
+  const LpFormat weight{.n = 4, .es = 1, .rs = 2, .sf_q8 = 300};
+  const LpFormat output{.n = 4, .es = 0, .rs = 2, .sf_q8 = -20};
+  formats.layers.push_back({.weight = weight, .encoded = {.n = 2, .es = 0, .rs = 1}, .output = output});
+  const QuantizedModel model = quantize(graph, formats);
+  const QuantizedLayer& layer = model.layers.at(0);
+  EXPECT_EQ(model.network, "one.onnx");
+  EXPECT_EQ(layer.name, "only");
+  EXPECT_EQ(layer.weight_shape, (std::vector<int>{3, 1, 1, 9}));
+  EXPECT_EQ(layer.encoded, output) << "there is no residual to encode for";
+  for (std::size_t i = 0; i < 27; ++i) {
+    EXPECT_EQ(layer.weights.at(i),
+              formats::encode(weight, graph.layers[0].weights[i], formats::Rounding::nearest_linear));
+  }
+  for (std::size_t i = 0; i < 3; ++i) {
+    const double bias = std::ldexp(layer.bias.at(i).mantissa, layer.bias[i].exponent - 24);
+    const double expected = graph.layers[0].bias[i] * std::exp2(400 / 256.0);
+    EXPECT_NEAR(bias, expected, std::abs(expected) * 1e-6);
+  }
+}
+
+TEST(Quantize, RejectsWhatTheMachineCannotTakeNamingTheLayer) {
+  std::mt19937_64 random(8);
+  LayerGraph graph = one_layer(2, 2, 1, random);
+  const LpFormat good{.n = 8, .es = 0, .rs = 7};
+  const NetworkFormats formats{good, {{good, good, good}}};
+  const auto error = [&graph](const NetworkFormats& wrong) {
+    return message_of<InputError>([&] { quantize(graph, wrong); });
+  };
+  EXPECT_EQ(error(formats), "no error");
+  NetworkFormats wrong = formats;
+  wrong.layers[0].weight.n = 5;
+  EXPECT_EQ(error(wrong), "layer \"only\", weight format: n is 5 but must be 2, 4 or 8");
+  wrong = formats;
+  wrong.layers[0].output.rs = 0;
+  EXPECT_THAT(error(wrong), HasSubstr("layer \"only\", output format: rs"));
+  wrong = formats;
+  wrong.input.n = 16;
+  EXPECT_THAT(error(wrong), HasSubstr("network's input"));
+  wrong = formats;
+  wrong.layers.clear();
+  EXPECT_EQ(error(wrong), "formats for 0 layers given but the network has 1");
+
+  graph.layers[0].bias[1] = std::numeric_limits<float>::infinity();
+  EXPECT_THAT(error(formats), HasSubstr("layer \"only\", bias 1: "));
+  graph.layers[0].weights[3] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(error(formats), "layer \"only\": weight 3 is nan but must be finite");
+}
+
+}  // namespace
+}  // namespace lpa::lpq
