@@ -76,8 +76,7 @@ PreparedLayer::PreparedLayer(const workloads::LayerGraph& graph, const Quantized
                              const formats::Arithmetic& arithmetic)
     : layer_(graph.layers[index]),
       input_format_(model.operand_format(layer_.input)),
-      output_format_(model.layers[index].output),
-      arithmetic_(arithmetic) {
+      output_format_(model.layers[index].output) {
   const QuantizedLayer& quantized = model.layers[index];
   if (layer_.kind == LayerKind::conv) conv_.emplace(layer_, quantized, input_format_, arithmetic);
   if (layer_.addend != workloads::no_operand) {

@@ -80,7 +80,6 @@ class PreparedLayer {
 
   const workloads::Layer& layer_;
   formats::LpFormat input_format_, output_format_;
-  formats::Arithmetic arithmetic_;
   std::optional<ConvEngine> conv_;
   std::optional<ResidualTable> residual_;
   std::optional<formats::Accumulator> adder_;          ///< average_pool

@@ -53,7 +53,7 @@ int argmax(const WordMap& logits, const formats::LpFormat& format) {
 
 SoftwareMachine::SoftwareMachine(const workloads::LayerGraph& graph, const QuantizedModel& model,
                                  const formats::Arithmetic& arithmetic)
-    : graph_(graph), model_(model), arithmetic_(arithmetic) {
+    : graph_(graph) {
   if (const std::string wrong = formats::check(arithmetic); !wrong.empty()) {
     throw formats::FormatError("arithmetic: " + wrong);
   }

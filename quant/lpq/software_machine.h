@@ -51,8 +51,6 @@ class SoftwareMachine {
                     formats::AccumulateEvents* events) const;
 
   const workloads::LayerGraph& graph_;
-  const QuantizedModel& model_;
-  formats::Arithmetic arithmetic_;
   std::vector<std::unique_ptr<const PreparedLayer>> prepared_;
 };
 

@@ -1,5 +1,7 @@
 #include "quant/lpq/evaluate.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "quant/lpq/fit.h"

@@ -1,6 +1,8 @@
 #include "quant/lpq/parallel.h"
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <stdexcept>
 #include <vector>
 

@@ -1,4 +1,7 @@
 // The accuracy of the shipped ResNet-20 in the machine's arithmetic.
+#include <algorithm>
+#include <filesystem>
+
 #include <gtest/gtest.h>
 
 #include "quant/lpq/evaluate.h"
