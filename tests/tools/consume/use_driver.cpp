@@ -1,4 +1,5 @@
 #include <cstdio>
+
 #include <systemc>
 
 #include "hw_model/driver/simulation.h"
@@ -28,4 +29,6 @@ int sc_main(int, char**) {
   return result.outputs.at(0).words.at(0) == one && result.total.macs == 1 ? 0 : 1;
 }
 
-int main(int argc, char** argv) { return sc_core::sc_elab_and_sim(argc, argv); }
+int main(int argc, char** argv) {
+  return sc_core::sc_elab_and_sim(argc, argv);
+}
