@@ -110,6 +110,23 @@ void Machine::merge_inputs_released() {
   inputs_released_.write(std::max(array_inputs_released_.read(), ppu_inputs_released_.read()));
 }
 
+void Machine::trace(sc_core::sc_trace_file* file, const std::string& prefix) const {
+  using sc_core::sc_trace;
+  sc_trace(file, job_, prefix + ".job");
+  sc_trace(file, cause_, prefix + ".cause");
+  sc_trace(file, ppu_state_, prefix + ".ppu_state");
+  sc_trace(file, irq, prefix + ".irq");
+  sc_trace(file, weight_level_, prefix + ".weight_level");
+  sc_trace(file, input_level_, prefix + ".input_level");
+  sc_trace(file, residual_level_, prefix + ".residual_level");
+  sc_trace(file, tiles_loaded_, prefix + ".tiles_loaded");
+  sc_trace(file, tiles_released_, prefix + ".tiles_released");
+  sc_trace(file, sums_returned_, prefix + ".sums_returned");
+  sc_trace(file, words_ready_, prefix + ".words_ready");
+  sc_trace(file, visits_drained_, prefix + ".visits_drained");
+  array_.trace(file, prefix + ".array");
+}
+
 Counters Machine::gather() const {
   Counters sum;
   sum.macs = sequencer_.macs();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include <systemc>
 #include <tlm>
@@ -33,6 +34,9 @@ class Machine : public sc_core::sc_module {
   tlm_utils::simple_target_socket<Controller>& control_socket() { return controller_.socket; }
   const MachineConfig& config() const { return config_; }
   const SystolicArray& array() const { return array_; }
+
+  /// The signals between the blocks, and the array's and every PE's pins.
+  void trace(sc_core::sc_trace_file* file, const std::string& prefix) const;
 
  private:
   static const MachineConfig& validated(const MachineConfig& config) {

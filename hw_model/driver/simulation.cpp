@@ -8,6 +8,7 @@
 #include "hw_model/driver/program.h"
 #include "hw_model/machine.h"
 #include "hw_model/memory/ideal_memory.h"
+#include "hw_model/waveform.h"
 
 namespace lpa::driver {
 namespace {
@@ -114,6 +115,10 @@ RunResult run_network(const hw::MachineConfig& config, const workloads::LayerGra
   host.irq(irq);
   host.memory.bind(memory.host);
   host.registers.bind(machine.control_socket());
+  std::unique_ptr<hw::Waveform> waveform;
+  if (!options.waveform.file.empty()) {
+    waveform = std::make_unique<hw::Waveform>("waveform", machine, options.waveform);
+  }
   sc_core::sc_start();
   host.rethrow();
   return session.take_result();

@@ -9,6 +9,7 @@
 #include "hw_model/counters.h"
 #include "hw_model/driver/machine_error.h"
 #include "hw_model/machine_config.h"
+#include "hw_model/waveform_window.h"
 #include "quant/lpq/quantized_model.h"
 #include "quant/lpq/software_machine.h"
 #include "workloads/layers.h"
@@ -38,6 +39,7 @@ struct RunOptions {
   bool keep_maps = false;                              ///< Read back every layer's output words.
   std::function<void(int image, int layer)> progress;  ///< Called before each layer; may be empty.
   const std::atomic<bool>* cancel = nullptr;           ///< Checked between layers.
+  hw::WaveformWindow waveform;                         ///< Traced if it names a file.
 };
 
 /// Builds the pin-level machine and its host, runs all inputs through all layers and returns what the host learned
