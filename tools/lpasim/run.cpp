@@ -23,6 +23,8 @@
 namespace lpa::cli {
 namespace {
 
+constexpr std::uint64_t max_waveform_cycles = 1'000'000;  ///< Some gigabytes.
+
 Command run_command() {
   return {.name = "run",
           .summary =
@@ -40,6 +42,14 @@ Command run_command() {
                        .placeholder = "MODEL",
                        .description = "pin: one SystemC module per processing element",
                        .fallback = "pin"},
+                      {.name = "waveform-cycles",
+                       .placeholder = "N",
+                       .description = "trace the machine's pins for N cycles: waveform.vcd",
+                       .fallback = "0"},
+                      {.name = "waveform-first",
+                       .placeholder = "CYCLE",
+                       .description = "cycle since the start of the simulation at which the waveform begins",
+                       .fallback = "0"},
                       {.name = "check",
                        .placeholder = "",
                        .description = "compare the words of every layer with the software evaluation",
@@ -115,10 +125,12 @@ void restore_sanitizer_stack() {
 }
 
 driver::RunResult simulate(const hw::MachineConfig& machine, const Inputs& inputs, const lpq::QuantizedModel& model,
-                           const std::vector<lpq::WordMap>& images, bool keep_maps) {
+                           const std::vector<lpq::WordMap>& images, bool keep_maps,
+                           const hw::WaveformWindow& waveform) {
   Progress progress;
   driver::RunOptions options;
   options.keep_maps = keep_maps;
+  options.waveform = waveform;
   options.cancel = &interrupted();
   options.progress = [&](int image, int layer) {
     progress.show(fmt::format("run: image {} of {}, layer {} of {}", image + 1, images.size(), layer + 1,
@@ -147,11 +159,15 @@ ExitCode run(const Words& arguments) {
   record.dataset = options.text("dataset");
   record.model = options.text("model");
   record.images = options.integer("images", 1, std::numeric_limits<int>::max());
+  hw::WaveformWindow waveform;
+  waveform.cycles = options.integer("waveform-cycles", 0, max_waveform_cycles);
+  waveform.first_cycle = options.integer("waveform-first", 0, UINT64_MAX / 2);
 
   const Inputs inputs = read_inputs(options, static_cast<int>(record.images));
   const lpq::QuantizedModel model = read_quantized(options, inputs.graph);
   catch_interrupts();
-  OutputFolder folder(options.path("out"), options.flag("force"), {"report.json", "layers.csv"});
+  OutputFolder folder(options.path("out"), options.flag("force"), {"report.json", "layers.csv", "waveform.vcd"});
+  if (waveform.cycles > 0) waveform.file = folder.staging() / "waveform.vcd";
   std::vector<lpq::WordMap> images;
   images.reserve(static_cast<std::size_t>(inputs.dataset.count));
   for (int image = 0; image < inputs.dataset.count; ++image) {
@@ -159,7 +175,7 @@ ExitCode run(const Words& arguments) {
   }
 
   const auto start = std::chrono::steady_clock::now();
-  record.result = simulate(record.machine, inputs, model, images, options.flag("check"));
+  record.result = simulate(record.machine, inputs, model, images, options.flag("check"), waveform);
   record.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   record.top1 = fraction_right(record.result.labels, inputs.dataset);
   try {
