@@ -81,6 +81,7 @@ void Machine::bind_control() {
   ppu_.words_ready(words_ready_);
   ppu_.input_level(input_level_);
   ppu_.residual_level(residual_level_);
+  ppu_.visits_drained(visits_drained_);
   ppu_.state(ppu_state_);
   ppu_.inputs_released(ppu_inputs_released_);
 }

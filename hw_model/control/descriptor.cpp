@@ -203,6 +203,7 @@ std::optional<DescriptorError> check(const Descriptor& d, const MachineConfig& c
   checker.expect(tiling.n_tiles == 1 || tiling.lanes * narrowest % 8 == 0, "output.bits");
   if (!checker.ok()) return checker.error();
 
+  checker.expect(tiling.bands * tiling.blocks * tiling.k_blocks <= max_passes, "band_rows", true);
   const auto half = [](const BufferConfig& buffer) { return std::int64_t{buffer.kib} * 1024 / 2; };
   checker.expect(tiling.largest_input_fetch() <= half(config.input_buffer), "band_rows", true);
   checker.expect(tiling.output_half_bytes() <= half(config.output_buffer), "band_rows", true);

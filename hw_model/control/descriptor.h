@@ -87,6 +87,9 @@ struct DescriptorError {
   std::size_t field = 0;  ///< Index into descriptor_fields().
 };
 
+/// Most (band, block, k-block) triples of a layer: the width of the controller's counters.
+inline constexpr std::int64_t max_passes = 1 << 20;
+
 /// Checks every field, alone and against the others, and the tile sizes against the buffers.
 std::optional<DescriptorError> check(const Descriptor& descriptor, const MachineConfig& config);
 

@@ -98,6 +98,7 @@ PpuState Ppu::operands() const {
   if (d.uses_array()) {
     if (words_ready.read() <= words_before_ + position_) return PpuState::idle;
   } else {
+    if (visits_drained.read() < visit_->index() - 1) return PpuState::idle;
     const Pass& pass = visit_->pass();
     const std::int64_t y = tiling.band_first_row(pass.band) + position_ / d.out_w;
     const std::int64_t lowest = std::min(y * d.stride_h - d.pad_top + (d.kernel_h - 1) * d.dilation_h, d.in_h - 1);

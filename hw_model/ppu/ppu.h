@@ -20,6 +20,7 @@ namespace lpa::hw {
 /// with its residual if there is one: 1 lane-cycle. An addition's element is a pair of words: 1. A pool's output
 /// element takes one lane-cycle per window position, padding included. An element is taken as soon as its operands are
 /// there; its result is handed to the output engine with the last channel of its position.
+/// A visit begins when its half of the output buffer is drained; of a convolution the sequencer has seen to that.
 class Ppu : public sc_core::sc_module {
  public:
   sc_core::sc_in<bool> clk{"clk"};
@@ -28,6 +29,7 @@ class Ppu : public sc_core::sc_module {
   sc_core::sc_in<std::int64_t> words_ready{"words_ready"};
   sc_core::sc_in<FillLevel> input_level{"input_level"};
   sc_core::sc_in<FillLevel> residual_level{"residual_level"};
+  sc_core::sc_in<std::int64_t> visits_drained{"visits_drained"};
   sc_core::sc_out<PpuState> state{"state"};
   sc_core::sc_out<std::int64_t> inputs_released{"inputs_released"};  ///< Of layers that do not use the array.
 

@@ -145,6 +145,17 @@ TEST(Descriptor, TilesThatDoNotFitABufferAreACapacityError) {
   EXPECT_EQ(refused(d, config), "block_tiles (capacity)");
 }
 
+TEST(Descriptor, MorePassesThanTheControllerCountsAreACapacityError) {
+  MachineConfig config;
+  config.array.columns = 1;
+  Descriptor d = test::gemm({}, 4096, 4096, 1);
+  d.band_rows = 4;
+  d.block_tiles = 4;
+  EXPECT_EQ(refused(d, config), "");
+  d.band_rows = 2;
+  EXPECT_EQ(refused(d, config), "band_rows (capacity)");
+}
+
 TEST(Descriptor, NTilesMustCutTheOutputAtBytes) {
   MachineConfig config;
   config.array.columns = 1;

@@ -180,6 +180,27 @@ TEST(Causes, ALayerWithoutArrayIsNeverBusy) {
   });
 }
 
+TEST(Machine, APoolOfManyBandsWaitsForItsHalfOfTheOutputBuffer) {
+  MachineConfig config;
+  config.memory.latency = 300;
+  config.dma.outstanding = 1;
+  test::MachineBench bench(config);
+  bench.run([&](Host& host) {
+    Descriptor d = test::gemm(config, 24, 16, 16);
+    d.op = static_cast<std::int64_t>(LayerOp::max_pool);
+    d.block_tiles = 1;
+    d.band_rows = 2;
+    std::vector<std::uint8_t> map(24 * 16);
+    for (std::size_t i = 0; i < map.size(); ++i) map[i] = static_cast<std::uint8_t>(i * 7 % 128);
+    host.write_memory(test::input_at, map);
+    const Counters counters = host.run(test::descriptor_at, {d});
+    EXPECT_EQ(host.read_memory(test::output_at, map.size()), map) << "a window of one is a copy";
+    EXPECT_GT(counters.cause(Cause::output_wait) + counters.cause(Cause::input_wait), 12u * 300)
+        << "12 bands, each written before the one after next begins";
+    EXPECT_EQ(sum_of_causes(counters), counters.cycles);
+  });
+}
+
 TEST(Machine, RunsSeveralDescriptorsInOneGo) {
   const MachineConfig config;
   test::MachineBench bench(config);
