@@ -324,7 +324,7 @@ std::string Arguments::choice(const std::string& name, const std::vector<std::st
 hw::MachineConfig Arguments::machine() const {
   const auto fail = [](const Value& value, const std::string& message) {
     if (value.from_file) throw Error(ExitCode::input, fmt::format("{}: {}", value.place, message));
-    throw Error(ExitCode::usage, fmt::format("option '--{}'", message));
+    throw Error(ExitCode::usage, fmt::format("option --{}", message));
   };
   hw::MachineConfig config;
   for (const Values& source : machine_) {

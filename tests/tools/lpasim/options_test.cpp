@@ -211,8 +211,10 @@ TEST(Options, AMissingFileIsNamed) {
 }
 
 TEST(Options, ABadMachineValueOfTheCommandLineIsAUsageError) {
-  EXPECT_THAT(machine_error({"--out", "R", "--array.rows", "many"}), testing::StartsWith("2: option '--array.rows"));
-  EXPECT_THAT(machine_error({"--out", "R", "--array.rows", "0"}), testing::StartsWith("2: option '--array.rows"));
+  EXPECT_THAT(machine_error({"--out", "R", "--array.rows", "many"}),
+              testing::StartsWith("2: option --array.rows = 'many': expected"));
+  EXPECT_THAT(machine_error({"--out", "R", "--array.rows", "0"}),
+              testing::StartsWith("2: option --array.rows = 0: expected"));
 }
 
 TEST(Options, ABadMachineValueOfAFileNamesFileAndLine) {
