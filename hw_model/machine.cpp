@@ -111,7 +111,7 @@ void Machine::merge_inputs_released() {
   inputs_released_.write(std::max(array_inputs_released_.read(), ppu_inputs_released_.read()));
 }
 
-void Machine::trace(sc_core::sc_trace_file* file, const std::string& prefix) const {
+void Machine::trace_pins(sc_core::sc_trace_file* file, const std::string& prefix) const {
   using sc_core::sc_trace;
   sc_trace(file, job_, prefix + ".job");
   sc_trace(file, cause_, prefix + ".cause");
@@ -125,7 +125,7 @@ void Machine::trace(sc_core::sc_trace_file* file, const std::string& prefix) con
   sc_trace(file, sums_returned_, prefix + ".sums_returned");
   sc_trace(file, words_ready_, prefix + ".words_ready");
   sc_trace(file, visits_drained_, prefix + ".visits_drained");
-  array_.trace(file, prefix + ".array");
+  array_.trace_pins(file, prefix + ".array");
 }
 
 Counters Machine::gather() const {

@@ -36,7 +36,7 @@ class Machine : public sc_core::sc_module {
   const SystolicArray& array() const { return array_; }
 
   /// The signals between the blocks, and the array's and every PE's pins.
-  void trace(sc_core::sc_trace_file* file, const std::string& prefix) const;
+  void trace_pins(sc_core::sc_trace_file* file, const std::string& prefix) const;
 
  private:
   static const MachineConfig& validated(const MachineConfig& config) {

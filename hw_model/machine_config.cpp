@@ -87,7 +87,7 @@ void set_preset(Arithmetic& arithmetic, const std::string& text) {
 
 using IntMember = std::function<int&(MachineConfig&)>;
 
-Parameter int_parameter(std::string name, std::string unit, std::string description, IntMember member) {
+Parameter int_parameter(std::string name, std::string unit, std::string description, const IntMember& member) {
   auto get = [member](const MachineConfig& config) {
     MachineConfig copy = config;
     return std::to_string(member(copy));
@@ -96,7 +96,8 @@ Parameter int_parameter(std::string name, std::string unit, std::string descript
   return {std::move(name), std::move(unit), std::move(description), get, set};
 }
 
-Parameter bool_parameter(std::string name, std::string description, std::function<bool&(MachineConfig&)> member) {
+Parameter bool_parameter(std::string name, std::string description,
+                         const std::function<bool&(MachineConfig&)>& member) {
   auto get = [member](const MachineConfig& config) {
     MachineConfig copy = config;
     return std::string(member(copy) ? "on" : "off");

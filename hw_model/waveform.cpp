@@ -23,7 +23,7 @@ void Waveform::record() {
   // SystemC appends ".vcd" itself. A file that is made during simulation begins here.
   trace_ = sc_core::sc_create_vcd_trace_file((window_.file.parent_path() / window_.file.stem()).c_str());
   trace_->set_time_unit(1, sc_core::SC_PS);
-  machine_.trace(trace_, "lpa");
+  machine_.trace_pins(trace_, "lpa");
   wait(cycles(window_.cycles));
   close();
 }

@@ -72,7 +72,7 @@ void Pe::load(const WeightWire& weight) {
   }
 }
 
-void Pe::trace(sc_core::sc_trace_file* file, const std::string& prefix) const {
+void Pe::trace_pins(sc_core::sc_trace_file* file, const std::string& prefix) const {
   using sc_core::sc_trace;
   sc_trace(file, activation_in, prefix + ".activation_in");
   sc_trace(file, weight_in, prefix + ".weight_in");

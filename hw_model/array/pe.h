@@ -44,7 +44,7 @@ class Pe : public sc_core::sc_module {
   /// No product is on its way and nothing is offered to a neighbour.
   bool idle() const { return !product_valid_ && !activation_offered_ && !weight_offered_; }
 
-  void trace(sc_core::sc_trace_file* file, const std::string& prefix) const;
+  void trace_pins(sc_core::sc_trace_file* file, const std::string& prefix) const;
 
  private:
   void configure();

@@ -191,7 +191,7 @@ bool SystolicArray::idle() const {
   return true;
 }
 
-void SystolicArray::trace(sc_core::sc_trace_file* file, const std::string& prefix) const {
+void SystolicArray::trace_pins(sc_core::sc_trace_file* file, const std::string& prefix) const {
   using sc_core::sc_trace;
   const auto trace_all = [&](const auto& ports, const std::string& name) {
     for (std::size_t i = 0; i < ports.size(); ++i) {
@@ -212,7 +212,7 @@ void SystolicArray::trace(sc_core::sc_trace_file* file, const std::string& prefi
   trace_all(word_out, "word_out");
   for (int r = 0; r < rows_; ++r) {
     for (int c = 0; c < columns_; ++c) {
-      pe(r, c).trace(file, prefix + ".pe_" + std::to_string(r) + "_" + std::to_string(c));
+      pe(r, c).trace_pins(file, prefix + ".pe_" + std::to_string(r) + "_" + std::to_string(c));
     }
   }
 }

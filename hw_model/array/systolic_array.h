@@ -50,7 +50,7 @@ class SystolicArray : public sc_core::sc_module {
   bool idle() const;
 
   const Pe& pe(int row, int column) const { return pes_[index(row, column)]; }
-  void trace(sc_core::sc_trace_file* file, const std::string& prefix) const;
+  void trace_pins(sc_core::sc_trace_file* file, const std::string& prefix) const;
 
  private:
   template <class T>

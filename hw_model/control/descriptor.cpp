@@ -10,63 +10,71 @@ namespace {
 
 constexpr std::int64_t max_size = 65535;
 constexpr std::int64_t max_address = 0xffffffff;
-constexpr std::int64_t max_sf = 127 * 256;
+constexpr std::int64_t max_sf = std::int64_t{127} * 256;
 
-// A field's accessor: one captureless lambda per member keeps the table free of offsets and casts.
-#define LPA_FIELD(name, member, min, max)                                   \
-  DescriptorField {                                                         \
-    name, min, max, [](Descriptor& d) -> std::int64_t& { return d.member; } \
-  }
-#define LPA_FORMAT(prefix, member)                                                                \
-  LPA_FIELD(prefix ".bits", member.bits, 2, 8), LPA_FIELD(prefix ".es", member.es, 0, 5),         \
-      LPA_FIELD(prefix ".rs", member.rs, 1, 7), LPA_FIELD(prefix ".regime", member.regime, 0, 1), \
-      LPA_FIELD(prefix ".sf", member.sf, -max_sf, max_sf)
-
-std::vector<DescriptorField> make_fields() {
-  return {
-      LPA_FIELD("magic", magic, Descriptor::magic_value, Descriptor::magic_value),
-      LPA_FIELD("version", version, Descriptor::version_value, Descriptor::version_value),
-      LPA_FIELD("op", op, 0, 3),
-      LPA_FIELD("flags", flags, 0, 7),
-      LPA_FORMAT("weight", weight),
-      LPA_FORMAT("input", input),
-      LPA_FORMAT("encoded", encoded),
-      LPA_FORMAT("addend", addend),
-      LPA_FORMAT("output", output),
-      LPA_FIELD("scale", scale, -3 * max_sf, 3 * max_sf),
-      LPA_FIELD("psum_lsb", psum_lsb, -1024, 1023),
-      LPA_FIELD("in_h", in_h, 1, max_size),
-      LPA_FIELD("in_w", in_w, 1, max_size),
-      LPA_FIELD("in_c", in_c, 1, max_size),
-      LPA_FIELD("out_h", out_h, 1, max_size),
-      LPA_FIELD("out_w", out_w, 1, max_size),
-      LPA_FIELD("out_c", out_c, 1, max_size),
-      LPA_FIELD("kernel_h", kernel_h, 1, 1023),
-      LPA_FIELD("kernel_w", kernel_w, 1, 1023),
-      LPA_FIELD("stride_h", stride_h, 1, 1023),
-      LPA_FIELD("stride_w", stride_w, 1, 1023),
-      LPA_FIELD("pad_top", pad_top, 0, 1023),
-      LPA_FIELD("pad_left", pad_left, 0, 1023),
-      LPA_FIELD("dilation_h", dilation_h, 1, 1023),
-      LPA_FIELD("dilation_w", dilation_w, 1, 1023),
-      LPA_FIELD("input_pitch", input_pitch, 1, max_size),
-      LPA_FIELD("input_channel", input_channel, 0, max_size),
-      LPA_FIELD("output_pitch", output_pitch, 1, max_size),
-      LPA_FIELD("output_channel", output_channel, 0, max_size),
-      LPA_FIELD("addend_pitch", addend_pitch, 1, max_size),
-      LPA_FIELD("input_address", input_address, 0, max_address),
-      LPA_FIELD("weight_address", weight_address, 0, max_address),
-      LPA_FIELD("output_address", output_address, 0, max_address),
-      LPA_FIELD("addend_address", addend_address, 0, max_address),
-      LPA_FIELD("loop_order", loop_order, 0, 1),
-      LPA_FIELD("band_rows", band_rows, 1, max_size),
-      LPA_FIELD("block_tiles", block_tiles, 1, max_size),
-      LPA_FIELD("k_block", k_block, 1, max_address),
-  };
+template <std::int64_t Descriptor::*Member>
+DescriptorField field(const std::string& name, std::int64_t min, std::int64_t max) {
+  return {name, min, max, [](Descriptor& d) -> std::int64_t& { return d.*Member; }};
 }
 
-#undef LPA_FORMAT
-#undef LPA_FIELD
+template <FormatFields Descriptor::*Format, std::int64_t FormatFields::*Member>
+DescriptorField format_field(const std::string& name, std::int64_t min, std::int64_t max) {
+  return {name, min, max, [](Descriptor& d) -> std::int64_t& { return d.*Format.*Member; }};
+}
+
+template <FormatFields Descriptor::*Format>
+std::vector<DescriptorField> format_fields(const std::string& name) {
+  return {format_field<Format, &FormatFields::bits>(name + ".bits", 2, 8),
+          format_field<Format, &FormatFields::es>(name + ".es", 0, 5),
+          format_field<Format, &FormatFields::rs>(name + ".rs", 1, 7),
+          format_field<Format, &FormatFields::regime>(name + ".regime", 0, 1),
+          format_field<Format, &FormatFields::sf>(name + ".sf", -max_sf, max_sf)};
+}
+
+std::vector<DescriptorField> make_fields() {
+  std::vector<DescriptorField> fields;
+  const auto add = [&fields](const std::vector<DescriptorField>& more) {
+    fields.insert(fields.end(), more.begin(), more.end());
+  };
+  add({field<&Descriptor::magic>("magic", Descriptor::magic_value, Descriptor::magic_value),
+       field<&Descriptor::version>("version", Descriptor::version_value, Descriptor::version_value),
+       field<&Descriptor::op>("op", 0, 3), field<&Descriptor::flags>("flags", 0, 7)});
+  add(format_fields<&Descriptor::weight>("weight"));
+  add(format_fields<&Descriptor::input>("input"));
+  add(format_fields<&Descriptor::encoded>("encoded"));
+  add(format_fields<&Descriptor::addend>("addend"));
+  add(format_fields<&Descriptor::output>("output"));
+  add({field<&Descriptor::scale>("scale", -3 * max_sf, 3 * max_sf),
+       field<&Descriptor::psum_lsb>("psum_lsb", -1024, 1023),
+       field<&Descriptor::in_h>("in_h", 1, max_size),
+       field<&Descriptor::in_w>("in_w", 1, max_size),
+       field<&Descriptor::in_c>("in_c", 1, max_size),
+       field<&Descriptor::out_h>("out_h", 1, max_size),
+       field<&Descriptor::out_w>("out_w", 1, max_size),
+       field<&Descriptor::out_c>("out_c", 1, max_size),
+       field<&Descriptor::kernel_h>("kernel_h", 1, 1023),
+       field<&Descriptor::kernel_w>("kernel_w", 1, 1023),
+       field<&Descriptor::stride_h>("stride_h", 1, 1023),
+       field<&Descriptor::stride_w>("stride_w", 1, 1023),
+       field<&Descriptor::pad_top>("pad_top", 0, 1023),
+       field<&Descriptor::pad_left>("pad_left", 0, 1023),
+       field<&Descriptor::dilation_h>("dilation_h", 1, 1023),
+       field<&Descriptor::dilation_w>("dilation_w", 1, 1023),
+       field<&Descriptor::input_pitch>("input_pitch", 1, max_size),
+       field<&Descriptor::input_channel>("input_channel", 0, max_size),
+       field<&Descriptor::output_pitch>("output_pitch", 1, max_size),
+       field<&Descriptor::output_channel>("output_channel", 0, max_size),
+       field<&Descriptor::addend_pitch>("addend_pitch", 1, max_size),
+       field<&Descriptor::input_address>("input_address", 0, max_address),
+       field<&Descriptor::weight_address>("weight_address", 0, max_address),
+       field<&Descriptor::output_address>("output_address", 0, max_address),
+       field<&Descriptor::addend_address>("addend_address", 0, max_address),
+       field<&Descriptor::loop_order>("loop_order", 0, 1),
+       field<&Descriptor::band_rows>("band_rows", 1, max_size),
+       field<&Descriptor::block_tiles>("block_tiles", 1, max_size),
+       field<&Descriptor::k_block>("k_block", 1, max_address)});
+  return fields;
+}
 
 /// Checks fields in turn and remembers the first that is wrong.
 class Checker {

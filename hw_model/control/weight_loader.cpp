@@ -69,7 +69,7 @@ void WeightLoader::present_row() {
     }
     buffer_.count_read(static_cast<std::int64_t>(used_columns));
   } else {
-    for (auto& pin : weights) pin.write(0);
+    for (std::size_t c = 0; c < columns_; ++c) weights[c].write(0);
   }
   tag.write({true, static_cast<std::uint16_t>(row_)});
   if (--row_ >= 0) return;

@@ -309,7 +309,7 @@ TEST(PeTrace, WaveformNamesPinsAndRegisters) {
   PeBench bench;
   const std::string path = ::testing::TempDir() + "pe_trace_test";
   sc_core::sc_trace_file* file = sc_core::sc_create_vcd_trace_file(path.c_str());
-  bench.pe.trace(file, "pe");
+  bench.pe.trace_pins(file, "pe");
   EXPECT_EQ(bench.mac(word({real(2)}), real(3)), psum(65536, 5));
   sc_core::sc_close_vcd_trace_file(file);
   std::ifstream in(path + ".vcd");
