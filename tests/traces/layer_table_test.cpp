@@ -158,15 +158,17 @@ TEST_F(LayerTable, TellsWhichRuleAConvolutionBreaks) {
 }
 
 TEST_F(LayerTable, LetsTheLastWindowReachBeyondTheInputOrNot) {
-  const auto read_output =
-      [&](const std::string& out) {  // Rows 0, 3, 6 of 8 begin a window of 3: the last needs 9 rows.
-        return row_error({"0", "c", "conv", "1", out, "1", "3", "1", "8", "1",
-                          "1", out, "1",    "3", "1", "3", "0", "1", "3", std::to_string(3 * std::stoi(out))});
-      };
-  EXPECT_EQ(read_output("2"), "no error");
-  EXPECT_EQ(read_output("3"), "no error");
-  EXPECT_THAT(read_output("1"), HasSubstr("column 'out_h': 1; 2 expected"));
-  EXPECT_THAT(read_output("4"), HasSubstr("column 'out_h': 4; 2 expected"));
+  // Windows of 3 rows at a stride of 3: of an input of 8 rows the third window needs one more, of 9 rows it fits.
+  const auto read_output = [&](const std::string& in, const std::string& out) {
+    return row_error({"0", "c", "conv", "1", out, "1", "3", "1", in,  "1",
+                      "1", out, "1",    "3", "1", "3", "0", "1", "3", std::to_string(3 * std::stoi(out))});
+  };
+  for (const auto& [in, out] : {std::pair{"8", "2"}, {"8", "3"}, {"9", "3"}})
+    EXPECT_EQ(read_output(in, out), "no error") << in << " rows";
+  EXPECT_THAT(read_output("8", "1"), HasSubstr("column 'out_h': 1; 2 expected"));
+  EXPECT_THAT(read_output("8", "4"), HasSubstr("column 'out_h': 4; 2 expected"));
+  EXPECT_THAT(read_output("9", "2"), HasSubstr("column 'out_h': 2; 3 expected"));
+  EXPECT_THAT(read_output("9", "4"), HasSubstr("column 'out_h': 4; 3 expected"));
 }
 
 TEST_F(LayerTable, RefusesAGeometryOfWhatIsNoConvolution) {

@@ -38,7 +38,8 @@ std::int64_t rest_of_swin(const Layers& layers) {
     if (layer.kind == ShapeKind::matmul) return 0;
     if (layer.name.ends_with(".reduction")) return 2 * layer.k;
     const bool first_of_block = layer.name.ends_with(".qkv");
-    return layer.n + (first_of_block ? 4 * layer.k + 13 * 13 * (layer.k / 32) : 0);
+    const std::int64_t heads = layer.k / 32, positions = 13;
+    return layer.n + (first_of_block ? 4 * layer.k + positions * positions * heads : 0);
   };
   return sum(layers, of_layer) + 2 * layers.front().n + 2 * layers.back().k;
 }
