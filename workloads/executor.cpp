@@ -152,7 +152,7 @@ class Executor::Implementation {
 
   /// Adds the node's step: the primitives one after the other.
   void execute_later(std::vector<Call> calls) {
-    steps_.push_back([this, calls = std::move(calls)] {
+    steps_.emplace_back([this, calls = std::move(calls)] {
       for (const auto& [primitive, arguments] : calls) primitive.execute(stream_, arguments);
       stream_.wait();
     });
@@ -272,7 +272,7 @@ class Executor::Implementation {
 
   void add(const Node& node, const Pad& pad) {
     const Shape begins(pad.begins.begin(), pad.begins.end());
-    steps_.push_back([this, input = node.inputs[0], output = node.output, begins, value = pad.value] {
+    steps_.emplace_back([this, input = node.inputs[0], output = node.output, begins, value = pad.value] {
       const Shape& shape = shape_of(input);
       const Shape zeros(shape.size(), 0), ones(shape.size(), 1);
       std::ranges::fill(buffer(output), value);
@@ -286,14 +286,14 @@ class Executor::Implementation {
       first[static_cast<std::size_t>(slice.axes[i])] = slice.starts[i];
       step[static_cast<std::size_t>(slice.axes[i])] = slice.steps[i];
     }
-    steps_.push_back([this, input = node.inputs[0], output = node.output, first, step] {
+    steps_.emplace_back([this, input = node.inputs[0], output = node.output, first, step] {
       const Shape zeros(first.size(), 0);
       copy_box(buffer(input), shape_of(input), first, step, buffer(output), shape_of(output), zeros, shape_of(output));
     });
   }
 
   void add(const Node& node, const Reshape&) {
-    steps_.push_back([this, input = node.inputs[0], output = node.output] {
+    steps_.emplace_back([this, input = node.inputs[0], output = node.output] {
       std::ranges::copy(buffer(input), buffer(output).begin());
     });
   }

@@ -161,7 +161,9 @@ void write_safetensors(const std::filesystem::path& path, const SafeTensors& con
   json header = json::object();
   if (!content.metadata.empty()) header["__metadata__"] = content.metadata;
   std::string data;
-  for (const auto& [name, tensor] : content.tensors) {
+  for (const auto& entry : content.tensors) {
+    const auto& name = entry.first;  // clang 14 cannot capture a structured binding.
+    const auto& tensor = entry.second;
     const std::size_t begin = data.size();
     std::visit(
         [&](const auto& values) {

@@ -47,6 +47,7 @@ AdaptivFloatFormat fit_adaptiv_float(int n, int e, double largest_magnitude) {
 
 std::vector<GridPoint> grid(const AdaptivFloatFormat& format) {
   std::vector<GridPoint> magnitudes;
+  magnitudes.reserve(std::size_t{1} << (format.n - 1));
   for (int word = 0; word < 1 << (format.n - 1); ++word) {
     magnitudes.push_back({decode(format, static_cast<Word>(word)), static_cast<Word>(word)});
   }

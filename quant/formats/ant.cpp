@@ -38,6 +38,7 @@ double decode_sign_magnitude(const Format& format, Word word) {
 template <class Format>
 std::vector<GridPoint> sign_magnitude_grid(const Format& format) {
   std::vector<GridPoint> magnitudes;
+  magnitudes.reserve(std::size_t{1} << (format.n - 1));
   for (int code = 0; code < 1 << (format.n - 1); ++code) {
     magnitudes.push_back({magnitude(format, code), static_cast<Word>(code)});
   }

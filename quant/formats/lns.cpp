@@ -34,6 +34,7 @@ LnsFormat parse_lns(std::string_view text) {
 
 std::vector<GridPoint> grid(const LnsFormat& format) {
   std::vector<GridPoint> magnitudes;
+  magnitudes.reserve(std::size_t{1} << (format.n - 1));
   for (int word = 0; word < 1 << (format.n - 1); ++word) {
     magnitudes.push_back({decode(format, static_cast<Word>(word)), static_cast<Word>(word)});
   }

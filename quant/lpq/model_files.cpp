@@ -240,7 +240,7 @@ void write(const QuantizedModel& model, const std::filesystem::path& folder) {
                   {"output", {{"format", to_string(quantized.output)}}}};
     if (quantized.kind == LayerKind::conv) {
       const auto store = [&](const char* what, auto data) {
-        const std::string name = tensor_name(i, quantized.name, what);
+        std::string name = tensor_name(i, quantized.name, what);
         const auto count = static_cast<std::int64_t>(data.size());
         weights.tensors[name] = StoredTensor{{count}, std::move(data)};
         return name;

@@ -41,7 +41,8 @@ void for_window(const LayerGeometry& g, int oy, int ox, Visit visit) {
     for (int kw = 0; kw < g.kernel_w; ++kw) {
       const int x = ox * g.stride_w - g.pad_left + kw * g.dilation_w;
       if (x < 0 || x >= g.in_w) continue;
-      visit(static_cast<std::size_t>((y * g.in_w + x) * g.in_c));
+      visit((static_cast<std::size_t>(y) * static_cast<std::size_t>(g.in_w) + static_cast<std::size_t>(x)) *
+            static_cast<std::size_t>(g.in_c));
     }
   }
 }
@@ -50,6 +51,7 @@ void for_window(const LayerGeometry& g, int oy, int ox, Visit visit) {
 
 std::vector<Operand> operand_table(const LpFormat& format) {
   std::vector<Operand> operands;
+  operands.reserve(static_cast<std::size_t>(format.word_count()));
   for (int word = 0; word < format.word_count(); ++word) {
     operands.push_back(formats::to_operand(format, static_cast<Word>(word)));
   }

@@ -28,6 +28,7 @@ WordMap quantize_input(const workloads::Tensor& image, const formats::LpFormat& 
 
 workloads::Tensor dequantize(const WordMap& map, const formats::LpFormat& format) {
   std::vector<float> values;
+  values.reserve(static_cast<std::size_t>(format.word_count()));
   for (int word = 0; word < format.word_count(); ++word) {
     values.push_back(static_cast<float>(formats::decode(format, static_cast<Word>(word))));
   }

@@ -219,7 +219,7 @@ Constant fold_constant_of_shape(const NodeReader& node) {
   Constant fill{{1}, std::vector<float>{0}};
   if (node.has_attribute("value")) fill = node.tensor("value");
   if (element_count(fill.shape) != 1) node.fail("attribute 'value' must hold one element");
-  const Shape shape = node.integers(0);
+  const Shape& shape = node.integers(0);
   const std::int64_t count = checked_count(shape, node.failure("the result"));
   if (count > max_folded) node.fail("the constant result is too large");
   std::visit([&](auto& values) { values.assign(static_cast<std::size_t>(count), values[0]); }, fill.data);
