@@ -7,7 +7,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
-#include <ranges>
 #include <sys/stat.h>
 #include <system_error>
 
@@ -79,7 +78,9 @@ void OutputFolder::create_parents(const fs::path& parent) {
 
 void OutputFolder::remove_parents() {
   std::error_code ignored;
-  for (const fs::path& parent : created_parents_ | std::views::reverse) fs::remove(parent, ignored);
+  for (auto parent = created_parents_.rbegin(); parent != created_parents_.rend(); ++parent) {
+    fs::remove(*parent, ignored);
+  }
 }
 
 void OutputFolder::write(const std::string& name, const std::string& content) const {
