@@ -36,6 +36,9 @@ void Controller::step() {
     begin_reset();
   } else if (start_requested_ && state_ == State::idle) {
     start_requested_ = false;
+    // Blocks dropped by a reset have stopped counting only now.
+    if (cleared_) baseline_ = gather_();
+    cleared_ = false;
     descriptor_index_ = 0;
     requested_ = received_ = 0;
     state_ = State::fetching;
@@ -58,7 +61,7 @@ void Controller::step() {
       end_layer();
       break;
   }
-  if ((state_ == State::fetching || state_ == State::running) && dma_.error()) fail(reg::Error::memory);
+  if ((state_ == State::fetching || state_ == State::running) && dma_.failed_before(cycle_)) fail(reg::Error::memory);
   irq.write(irq_level_);
 }
 
@@ -69,7 +72,7 @@ void Controller::count_cycle() {
 }
 
 void Controller::fetch_descriptor() {
-  if (requested_ == descriptor_bytes || port_.requests.size() >= DmaPort::queue_depth) return;
+  if (requested_ == descriptor_bytes || port_.requests.size(cycle_) >= DmaPort::queue_depth) return;
   Burst burst;
   burst.address = std::uint64_t{descriptor_base_} + std::uint64_t{descriptor_index_} * descriptor_bytes + requested_;
   burst.tag = static_cast<std::int64_t>(requested_);
@@ -81,7 +84,7 @@ void Controller::fetch_descriptor() {
 
 void Controller::receive_descriptor() {
   while (port_.done.ready(cycle_)) {
-    const Burst burst = port_.done.take();
+    const Burst burst = port_.done.take(cycle_);
     std::ranges::copy(burst.data, image_.begin() + burst.tag);
     received_ += burst.data.size();
   }
@@ -96,7 +99,7 @@ void Controller::start_layer() {
   }
   previous_ = std::move(schedule_);
   schedule_ = std::make_unique<Schedule>(descriptor, config_);
-  layer_control.write(to_layer_control(descriptor));
+  if (descriptor.uses_array()) layer_control.write(to_layer_control(descriptor));
   job.write({schedule_.get(), ++job_number_});
   state_ = State::running;
 }
@@ -222,11 +225,11 @@ bool Controller::write_register(std::uint64_t address, std::uint32_t value) {
     case reg::control:
       return write_control(value);
     case reg::descriptor_base:
-      if (value % 64 != 0) return false;
+      if (status_ == reg::Status::running || value % 64 != 0) return false;
       descriptor_base_ = value;
       return true;
     case reg::descriptor_count:
-      if (value == 0) return false;
+      if (status_ == reg::Status::running || value == 0) return false;
       descriptor_count_ = value;
       return true;
     case reg::irq_enable:
@@ -250,6 +253,7 @@ bool Controller::write_control(std::uint32_t value) {
   if ((value & reg::control_clear_counters) != 0) {
     own_ = {};
     baseline_ = gather_();
+    cleared_ = true;
   }
   if ((value & reg::control_reset) != 0) {
     reset_requested_ = true;

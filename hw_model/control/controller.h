@@ -66,6 +66,7 @@ class Controller : public sc_core::sc_module {
 
   State state_ = State::idle;
   bool reset_requested_ = false, start_requested_ = false;  ///< By a register write, until the next edge.
+  bool cleared_ = false;                                    ///< Counters were cleared since the last start.
   bool reset_now_ = false;                                  ///< The reset wire goes up in this cycle, down in the next.
   reg::Status status_ = reg::Status::idle;
   std::uint32_t descriptor_base_ = 0, descriptor_count_ = 1, descriptor_index_ = 0;

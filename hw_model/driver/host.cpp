@@ -61,6 +61,7 @@ void Host::transport(tlm_utils::simple_initiator_socket<Host>& socket, tlm::tlm_
   payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
   socket->b_transport(payload, delay);
+  if (delay > sc_core::SC_ZERO_TIME) wait(delay);
   if (payload.is_response_error()) {
     throw MachineError(
         fmt::format("{} of {} bytes at {:#x} refused: {}", what, bytes, address, payload.get_response_string()));

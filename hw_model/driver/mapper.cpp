@@ -103,12 +103,25 @@ void map_layer(Descriptor& descriptor, const MachineConfig& config, const std::s
   descriptor.block_tiles = 1;
   descriptor.k_block = descriptor.kernel_h * descriptor.kernel_w * descriptor.in_c;
   choose_band(descriptor, config, layer);
-  if (!descriptor.uses_array()) return;
-  choose_block(descriptor, config, layer);
-  Descriptor weights_outer = descriptor;
-  descriptor.loop_order = static_cast<std::int64_t>(LoopOrder::inputs_outer);
-  weights_outer.loop_order = static_cast<std::int64_t>(LoopOrder::weights_outer);
-  if (traffic(weights_outer, config).total() < traffic(descriptor, config).total()) descriptor = weights_outer;
+  if (descriptor.uses_array()) choose_block(descriptor, config, layer);
+
+  Descriptor best = descriptor;
+  best.loop_order = static_cast<std::int64_t>(LoopOrder::inputs_outer);
+  const auto consider = [&](std::int64_t band_rows, LoopOrder order) {
+    Descriptor candidate = best;
+    candidate.band_rows = band_rows;
+    candidate.loop_order = static_cast<std::int64_t>(order);
+    const Tiling tiling(candidate, config);
+    if (tiling.bands * tiling.blocks * tiling.k_blocks > hw::max_passes) return;
+    if (traffic(candidate, config).total() < traffic(best, config).total()) best = candidate;
+  };
+  consider(descriptor.band_rows, LoopOrder::weights_outer);
+  // Bands of a single row leave out the input rows that a stride larger than the window skips.
+  if (descriptor.stride_h > (descriptor.kernel_h - 1) * descriptor.dilation_h + 1) {
+    consider(1, LoopOrder::inputs_outer);
+    consider(1, LoopOrder::weights_outer);
+  }
+  descriptor = best;
 }
 
 }  // namespace lpa::driver

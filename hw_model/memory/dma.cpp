@@ -71,12 +71,20 @@ void Dma::step() {
     while (!engine.in_flight.empty()) {
       Transaction& oldest = *engine.in_flight.front();
       if (!oldest.complete || oldest.complete_at >= sc_core::sc_time_stamp()) break;
-      engine.port.done.push(cycle_, std::move(oldest.burst));
+      if (oldest.is_response_error()) {
+        if (!error_) {
+          error_ = oldest.burst.address;
+          error_cycle_ = cycle_;
+        }
+      } else {
+        engine.port.done.push(cycle_, std::move(oldest.burst));
+      }
       engine.in_flight.pop_front();
       oldest.release();
     }
   }
-  for (std::size_t i = 0; i < engines_.size() && !request_pending_; ++i) {
+  if (open_request_ != nullptr || request_free_at_ > sc_core::sc_time_stamp()) return;
+  for (std::size_t i = 0; i < engines_.size(); ++i) {
     Engine& engine = engines_[(next_engine_ + i) % engines_.size()];
     if (!engine.port.requests.ready(cycle_) || engine.in_flight.size() >= static_cast<std::size_t>(outstanding_)) {
       continue;
@@ -89,7 +97,7 @@ void Dma::step() {
 
 void Dma::launch(Engine& engine) {
   Transaction& transaction = pool_->acquire();
-  transaction.burst = engine.port.requests.take();
+  transaction.burst = engine.port.requests.take(cycle_);
   transaction.complete = transaction.orphaned = false;
   Burst& burst = transaction.burst;
   transaction.set_command(burst.write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
@@ -106,12 +114,12 @@ void Dma::launch(Engine& engine) {
 
   tlm::tlm_phase phase = tlm::BEGIN_REQ;
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
-  request_pending_ = true;
+  open_request_ = &transaction;
   switch (socket->nb_transport_fw(transaction, phase, delay)) {
     case tlm::TLM_ACCEPTED:
       break;
     case tlm::TLM_UPDATED:
-      request_pending_ = false;
+      end_request(delay);
       if (phase == tlm::BEGIN_RESP) {
         complete(transaction, delay);
         phase = tlm::END_RESP;
@@ -119,10 +127,15 @@ void Dma::launch(Engine& engine) {
       }
       break;
     case tlm::TLM_COMPLETED:
-      request_pending_ = false;
+      end_request(delay);
       complete(transaction, delay);
       break;
   }
+}
+
+void Dma::end_request(const sc_core::sc_time& delay) {
+  open_request_ = nullptr;
+  request_free_at_ = sc_core::sc_time_stamp() + delay;
 }
 
 void Dma::complete(Transaction& transaction, const sc_core::sc_time& delay) {
@@ -132,12 +145,12 @@ void Dma::complete(Transaction& transaction, const sc_core::sc_time& delay) {
   }
   transaction.complete = true;
   transaction.complete_at = sc_core::sc_time_stamp() + delay;
-  if (transaction.is_response_error() && !error_) error_ = transaction.burst.address;
 }
 
 tlm::tlm_sync_enum Dma::nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
                                         sc_core::sc_time& delay) {
-  request_pending_ = false;  // END_REQ, or BEGIN_RESP that stands for both.
+  // END_REQ, or a BEGIN_RESP that stands for both; the BEGIN_RESP of an older transaction ends no request.
+  if (&payload == open_request_) end_request(phase == tlm::END_REQ ? delay : sc_core::SC_ZERO_TIME);
   if (phase == tlm::END_REQ) return tlm::TLM_ACCEPTED;
   complete(static_cast<Transaction&>(payload), delay);
   phase = tlm::END_RESP;

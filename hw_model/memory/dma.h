@@ -51,6 +51,8 @@ class Dma : public sc_core::sc_module {
   DmaPort& port(DmaEngine engine) { return engines_[static_cast<std::size_t>(engine)].port; }
   /// Address of the first transaction since reset that memory answered with an error.
   std::optional<std::uint64_t> error() const { return error_; }
+  /// Whether there was one in an earlier cycle: what a clocked block sees in `cycle`.
+  bool failed_before(std::uint64_t cycle) const { return error_ && error_cycle_ < cycle; }
 
   std::uint64_t read_bytes() const { return read_bytes_; }
   std::uint64_t write_bytes() const { return write_bytes_; }
@@ -66,6 +68,7 @@ class Dma : public sc_core::sc_module {
 
   void step();
   void launch(Engine& engine);
+  void end_request(const sc_core::sc_time& delay);
   void complete(Transaction& transaction, const sc_core::sc_time& delay);
   tlm::tlm_sync_enum nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
 
@@ -73,9 +76,11 @@ class Dma : public sc_core::sc_module {
   std::array<Engine, dma_engine_count> engines_;
   std::unique_ptr<Pool> pool_;
   std::size_t next_engine_ = 0;
-  bool request_pending_ = false;  ///< BEGIN_REQ sent, END_REQ not yet seen.
+  const Transaction* open_request_ = nullptr;  ///< BEGIN_REQ sent, END_REQ not yet seen.
+  sc_core::sc_time request_free_at_;           ///< When the last END_REQ takes effect.
   std::uint64_t cycle_ = 0;
   std::optional<std::uint64_t> error_;
+  std::uint64_t error_cycle_ = 0;
   std::uint64_t read_bytes_ = 0, write_bytes_ = 0, bursts_ = 0;
 };
 

@@ -47,7 +47,7 @@ void FillBuffer::request() {
   if (requested_fetch_ == static_cast<std::int64_t>(fetches_->size())) return;
   const std::int64_t half_free_after = requested_fetch_ - 1;  // Fetches received and released.
   if (released.read() < half_free_after || received_fetch_ < half_free_after) return;
-  if (port_.requests.size() >= DmaPort::queue_depth) return;
+  if (port_.requests.size(cycle_) >= DmaPort::queue_depth) return;
   const auto half = static_cast<std::size_t>(requested_fetch_ % 2);
   if (level_.fetch[half] != requested_fetch_) {
     level_.fetch[half] = requested_fetch_;
@@ -75,7 +75,7 @@ void FillBuffer::receive() {
     level_.complete = ++received_fetch_;
   }
   if (cycle_ < write_busy_until_ || !port_.done.ready(cycle_)) return;
-  const Burst burst = port_.done.take();
+  const Burst burst = port_.done.take(cycle_);
   const auto half = static_cast<std::size_t>(received_fetch_ % 2);
   std::ranges::copy(burst.data, halves_[half].begin() + burst.tag);
   level_.bytes[half] = burst.tag + static_cast<std::int64_t>(burst.data.size());

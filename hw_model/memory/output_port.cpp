@@ -26,8 +26,8 @@ void OutputPort::step() {
   }
   if (schedule_ == nullptr) return;
   receive();
-  if (port_.requests.size() < DmaPort::queue_depth) send_results();
-  if (port_.requests.size() < DmaPort::queue_depth) request_residual();
+  if (port_.requests.size(cycle_) < DmaPort::queue_depth) send_results();
+  if (port_.requests.size(cycle_) < DmaPort::queue_depth) request_residual();
   visits_drained.write(drained_);
   residual_level.write(level_);
 }
@@ -51,7 +51,7 @@ void OutputPort::start(const Job& new_job) {
 
 void OutputPort::receive() {
   while (port_.done.ready(cycle_)) {
-    const Burst burst = port_.done.take();
+    const Burst burst = port_.done.take(cycle_);
     const auto size = static_cast<std::int64_t>(burst.data.size());
     if (burst.write) {
       --open_writes_[static_cast<std::size_t>(burst.tag % 2)];
@@ -104,8 +104,8 @@ void OutputPort::request_residual() {
 }
 
 void OutputPort::send_results() {
-  const std::int64_t before = static_cast<std::int64_t>(port_.requests.size());
-  while (results.ready(cycle_) && static_cast<std::int64_t>(port_.requests.size()) == before) {
+  const std::int64_t before = static_cast<std::int64_t>(port_.requests.size(cycle_));
+  while (results.ready(cycle_) && static_cast<std::int64_t>(port_.requests.size(cycle_)) == before) {
     Segment& segment = results.front();
     const bool follows = segment.address == pending_.address + pending_.data.size() &&
                          segment.address % static_cast<std::uint64_t>(burst_bytes_) != 0;
@@ -124,7 +124,7 @@ void OutputPort::send_results() {
       return;
     }
     const bool ends = segment.ends_visit;
-    results.take();
+    results.take(cycle_);
     if (ends) {
       flush();
       ended_[static_cast<std::size_t>(written_visit_ % 2)] = true;

@@ -54,6 +54,19 @@ TEST(Mapper, BandsReadTheirHaloTwiceAndNothingElse) {
   EXPECT_EQ(traffic(d, config).input_bytes, (32 + 2 * (tiling.bands - 1)) * 32 * 16);
 }
 
+TEST(Mapper, LeavesOutTheRowsThatAStrideSkips) {
+  const MachineConfig config;
+  Descriptor d = test::gemm(config, 1, 1, 1);
+  d.in_h = d.in_w = 32;
+  d.out_h = d.out_w = 16;
+  d.stride_h = d.stride_w = 2;
+  d.in_c = d.input_pitch = 16;
+  d.out_c = d.output_pitch = 32;
+  map_layer(d, config, "shortcut");
+  EXPECT_EQ(traffic(d, config).input_bytes, 16 * 32 * 16) << "every other row";
+  EXPECT_FALSE(hw::check(d, config));
+}
+
 TEST(Mapper, ChoosesTheLoopOrderThatReadsLess) {
   MachineConfig config;
   config.weight_buffer.kib = 8;

@@ -32,7 +32,7 @@ class MemoryBench {
   void request(std::uint64_t address, std::size_t bytes, bool write = false, DmaEngine engine = DmaEngine::inputs) {
     dma.port(engine).requests.push(0, Burst{write, address, 0, std::vector<std::uint8_t>(bytes, 0x5a)});
   }
-  std::size_t completed(DmaEngine engine = DmaEngine::inputs) { return dma.port(engine).done.size(); }
+  std::size_t completed(DmaEngine engine = DmaEngine::inputs) { return dma.port(engine).done.size(0); }
 
   std::uint64_t cycle = 1;
 
@@ -102,8 +102,8 @@ TEST(IdealMemory, GivesBackWhatWasWritten) {
   bench.dma.port(DmaEngine::inputs).requests.push(0, read);
   while (bench.completed() < 2 && bench.cycle < 500) bench.step();
   ASSERT_EQ(bench.completed(), 2u);
-  bench.dma.port(DmaEngine::inputs).done.take();
-  EXPECT_EQ(bench.dma.port(DmaEngine::inputs).done.take().data,
+  bench.dma.port(DmaEngine::inputs).done.take(~0u);
+  EXPECT_EQ(bench.dma.port(DmaEngine::inputs).done.take(~0u).data,
             (std::vector<std::uint8_t>{0, 0x5a, 0x5a, 0x5a, 0x5a, 0x5a, 0x5a, 0x5a, 0}));
   EXPECT_EQ(bench.dma.read_bytes(), 9u);
   EXPECT_EQ(bench.dma.write_bytes(), 7u);
