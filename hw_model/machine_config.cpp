@@ -32,22 +32,16 @@ bool parse_bool(const std::string& name, const std::string& text) {
 
 /// "16,8,4": the lanes of 8-, 4- and 2-bit weights. One number stands for all three.
 std::array<int, 3> parse_lane_widths(const std::string& name, const std::string& text) {
-  std::array<int, 3> widths{};
-  std::size_t begin = 0;
-  std::size_t count = 0;
-  while (begin <= text.size()) {
+  std::vector<int> widths;
+  for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t comma = std::min(text.find(',', begin), text.size());
-    if (count == widths.size()) count = widths.size() + 1;
-    if (count > widths.size()) break;
-    widths[count++] = parse_int(name, text.substr(begin, comma - begin));
+    widths.push_back(parse_int(name, text.substr(begin, comma - begin)));
     begin = comma + 1;
   }
-  if (count == 1) return {widths[0], widths[0], widths[0]};
-  if (count != widths.size()) {
-    throw ConfigError(
-        fmt::format("{} = '{}': expected one number, or three for the lanes of 8-, 4- and 2-bit weights", name, text));
-  }
-  return widths;
+  if (widths.size() == 1) return {widths[0], widths[0], widths[0]};
+  if (widths.size() == 3) return {widths[0], widths[1], widths[2]};
+  throw ConfigError(
+      fmt::format("{} = '{}': expected one number, or three for the lanes of 8-, 4- and 2-bit weights", name, text));
 }
 
 template <typename Enum>

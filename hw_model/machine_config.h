@@ -28,6 +28,10 @@ struct ArrayConfig {
 struct BufferConfig {
   int kib = 128;        ///< Capacity of both halves together, KiB.
   int port_bytes = 64;  ///< Bytes read and bytes written per cycle.
+
+  std::int64_t half_bytes() const { return std::int64_t{kib} * 1024 / 2; }
+  /// Accesses that move `bytes` bytes through the port.
+  std::int64_t accesses(std::int64_t bytes) const { return (bytes + port_bytes - 1) / port_bytes; }
 };
 
 struct DmaConfig {

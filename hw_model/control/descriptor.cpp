@@ -126,7 +126,7 @@ void check_tensors(Checker& checker, const Descriptor& d, const MachineConfig& c
   checker.expect(d.output_channel * d.output.bits % 8 == 0, "output_channel");
   checker.expect(fits(d.input_address, d.in_h * d.in_w * d.input_pitch), "input_address");
   checker.expect(fits(d.output_address, d.out_h * d.out_w * d.output_pitch), "output_address");
-  if (d.has(flag_addend) || d.operation() == LayerOp::add) {
+  if (d.adds()) {
     checker.expect(holds(d.addend_pitch, d.output_channel + d.out_c, d.addend.bits), "addend_pitch");
     checker.expect(d.output_channel * d.addend.bits % 8 == 0, "output_channel");
     checker.expect(fits(d.addend_address, d.out_h * d.out_w * d.addend_pitch), "addend_address");
@@ -183,10 +183,9 @@ std::optional<DescriptorError> check(const Descriptor& d, const MachineConfig& c
     check_format(checker, d.weight, "weight");
     check_format(checker, d.encoded, "encoded");
   }
-  const bool addend = d.has(flag_addend) || d.operation() == LayerOp::add;
-  if (addend) check_format(checker, d.addend, "addend");
+  if (d.adds()) check_format(checker, d.addend, "addend");
   // Without an addition the unit passes words on as they are.
-  if (d.uses_array() && !addend) check_same(checker, d.encoded, d.output);
+  if (d.uses_array() && !d.adds()) check_same(checker, d.encoded, d.output);
   if (d.operation() == LayerOp::max_pool) check_same(checker, d.input, d.output);
   checker.expect(!d.has(flag_addend) || d.uses_array(), "flags");
   checker.expect(!d.has(flag_count_include_pad) || d.operation() == LayerOp::average_pool, "flags");
@@ -207,15 +206,14 @@ std::optional<DescriptorError> check(const Descriptor& d, const MachineConfig& c
       "k_block");
   checker.expect(d.weight_address + tiling.weight_bytes() <= std::int64_t{config.memory.mib} << 20, "weight_address");
   // n-tiles cut the output's channels at byte boundaries.
-  const std::int64_t narrowest = addend ? std::min(d.output.bits, d.addend.bits) : d.output.bits;
+  const std::int64_t narrowest = d.adds() ? std::min(d.output.bits, d.addend.bits) : d.output.bits;
   checker.expect(tiling.n_tiles == 1 || tiling.lanes * narrowest % 8 == 0, "output.bits");
   if (!checker.ok()) return checker.error();
 
-  checker.expect(tiling.bands * tiling.blocks * tiling.k_blocks <= max_passes, "band_rows", true);
-  const auto half = [](const BufferConfig& buffer) { return std::int64_t{buffer.kib} * 1024 / 2; };
-  checker.expect(tiling.largest_input_fetch() <= half(config.input_buffer), "band_rows", true);
-  checker.expect(tiling.output_half_bytes() <= half(config.output_buffer), "band_rows", true);
-  checker.expect(tiling.largest_weight_fetch() <= half(config.weight_buffer),
+  checker.expect(tiling.passes() <= max_passes, "band_rows", true);
+  checker.expect(tiling.largest_input_fetch() <= config.input_buffer.half_bytes(), "band_rows", true);
+  checker.expect(tiling.output_half_bytes() <= config.output_buffer.half_bytes(), "band_rows", true);
+  checker.expect(tiling.largest_weight_fetch() <= config.weight_buffer.half_bytes(),
                  d.block_tiles > 1 ? "block_tiles" : "k_block", true);
   return checker.error();
 }

@@ -65,6 +65,8 @@ struct Descriptor {
   LayerOp operation() const { return static_cast<LayerOp>(op); }
   bool has(std::int64_t flag) const { return (flags & flag) != 0; }
   bool uses_array() const { return operation() == LayerOp::conv; }
+  /// Reads a second operand: an addition, or a convolution with a residual.
+  bool adds() const { return has(flag_addend) || operation() == LayerOp::add; }
 };
 
 /// Name, meaning and legal range of one word of the image.

@@ -3,14 +3,6 @@
 #include <algorithm>
 
 namespace lpa::hw {
-namespace {
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
-}
-
-}  // namespace
-
 Tiling::Tiling(const Descriptor& descriptor, const MachineConfig& config)
     : rows(config.array.rows), columns(config.array.columns), pack(8 / descriptor.weight.bits), d(descriptor) {
   k = d.kernel_h * d.kernel_w * d.in_c;
@@ -55,6 +47,11 @@ std::int64_t Tiling::input_end_row(std::int64_t band) const {
   return std::clamp(last * d.stride_h - d.pad_top + (d.kernel_h - 1) * d.dilation_h + 1, input_first_row(band), d.in_h);
 }
 
+std::int64_t Tiling::input_bytes_to(std::int64_t band, std::int64_t row) const {
+  const std::int64_t end = std::min(row, d.in_h - 1) + 1;
+  return std::max<std::int64_t>(end - input_first_row(band), 0) * input_row_bytes();
+}
+
 std::int64_t Tiling::largest_input_fetch() const {
   std::int64_t largest = 0;
   for (std::int64_t band = 0; band < bands; ++band) {
@@ -71,9 +68,8 @@ std::int64_t Tiling::largest_weight_fetch() const {
 
 std::int64_t Tiling::output_half_bytes() const {
   const std::int64_t channels = std::min(lanes, d.out_c);
-  const bool addend = d.has(flag_addend) || d.operation() == LayerOp::add;
   const std::int64_t per_position = (d.uses_array() ? lanes * (psum_bytes_ + 1) : 0) +
-                                    (addend ? packed_bytes(channels, d.addend.bits) : 0) +
+                                    (d.adds() ? packed_bytes(channels, d.addend.bits) : 0) +
                                     packed_bytes(channels, d.output.bits);
   return std::min(d.band_rows, d.out_h) * d.out_w * per_position;
 }

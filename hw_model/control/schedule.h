@@ -16,6 +16,15 @@ constexpr std::int64_t packed_bytes(std::int64_t count, std::int64_t bits) {
   return (count * bits + 7) / 8;
 }
 
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+
+/// The word of `bits` bits that begins at bit number `bit` of packed bytes, out of the byte it stands in.
+constexpr std::uint8_t word_in_byte(std::uint8_t byte, std::int64_t bit, std::int64_t bits) {
+  return static_cast<std::uint8_t>(byte >> (bit % 8) & ((1 << bits) - 1));
+}
+
 /// Sizes of a layer's tiles on a machine. For a layer without array, n_tiles = k_tiles = 1.
 struct Tiling {
   static constexpr std::int64_t bias_bytes = 8;  ///< int32 value, int16 exponent, uint16 flags.
@@ -40,7 +49,11 @@ struct Tiling {
   std::int64_t input_first_row(std::int64_t band) const;  ///< First input row a band reads.
   std::int64_t input_end_row(std::int64_t band) const;    ///< One past the last one.
   std::int64_t input_row_bytes() const { return d.in_w * d.input_pitch; }
+  /// Bytes of a band's fetch that hold its rows down to input row `row`; rows outside the map need none.
+  std::int64_t input_bytes_to(std::int64_t band, std::int64_t row) const;
 
+  /// (band, block, k-block) triples.
+  std::int64_t passes() const { return bands * blocks * k_blocks; }
   std::int64_t largest_input_fetch() const;
   std::int64_t largest_weight_fetch() const;
   /// What a half of the output buffer holds: raw sums (if there are several k-tiles), encoded words, residual, results.
@@ -97,7 +110,6 @@ class VisitCursor {
   std::int64_t index() const { return index_; }  ///< 0, 1, ...; the output buffer's half is index % 2.
   const Pass& pass() const { return schedule_->passes()[pass_]; }
   std::int64_t n_tile() const { return n_tile_; }
-  bool last_of_pass() const { return n_tile_ + 1 == pass().end_tile; }
   std::int64_t channels() const { return schedule_->tiling().tile_channels(n_tile_); }
   std::int64_t positions() const { return schedule_->tiling().positions(pass().band); }
   void next();

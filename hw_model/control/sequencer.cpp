@@ -67,7 +67,7 @@ void Sequencer::enter_tile() {
                               channel * d.input.bits});
   }
   vector_bytes_ = packed_bytes(static_cast<std::int64_t>(row_addresses_.size()), d.input.bits);
-  vector_accesses_ = (vector_bytes_ + input_buffer_.port_bytes() - 1) / input_buffer_.port_bytes();
+  vector_accesses_ = input_buffer_.config().accesses(vector_bytes_);
   position_ = 0;
   y_ = tiling.band_first_row(tile_->visit().pass().band);
   x_ = 0;
@@ -94,9 +94,8 @@ bool Sequencer::input_ready() const {
   const Tiling& tiling = schedule_->tiling();
   const Pass& pass = tile_->visit().pass();
   // The tile's rows of the kernel ascend, so its last row reads the lowest input row.
-  const std::int64_t lowest = std::min(y_ * tiling.d.stride_h + row_addresses_.back().y, tiling.d.in_h - 1);
-  const std::int64_t rows = std::max<std::int64_t>(lowest + 1 - tiling.input_first_row(pass.band), 0);
-  return input_level.read().has(pass.input_fetch, rows * tiling.input_row_bytes());
+  const std::int64_t row = y_ * tiling.d.stride_h + row_addresses_.back().y;
+  return input_level.read().has(pass.input_fetch, tiling.input_bytes_to(pass.band, row));
 }
 
 std::uint8_t Sequencer::activation(const RowAddress& row) const {
@@ -108,7 +107,7 @@ std::uint8_t Sequencer::activation(const RowAddress& row) const {
   if (y < 0 || y >= d.in_h || x < 0 || x >= d.in_w) return 0;
   const std::int64_t offset = (y - tiling.input_first_row(pass.band)) * tiling.input_row_bytes() + x * d.input_pitch;
   const std::uint8_t byte = input_buffer_.byte(pass.input_fetch, offset + row.bit / 8);
-  return static_cast<std::uint8_t>(byte >> (row.bit % 8) & ((1 << d.input.bits) - 1));
+  return word_in_byte(byte, row.bit, d.input.bits);
 }
 
 void Sequencer::issue() {

@@ -33,7 +33,7 @@ void WeightLoader::step() {
   ++accesses_;
   const bool zeros = row_ >= schedule_->tiling().k_rows(tile_->k_tile());
   const std::int64_t columns = schedule_->tiling().tile_columns(tile_->visit().n_tile());
-  if (!zeros && accesses_ * buffer_.port_bytes() < columns) return;
+  if (!zeros && accesses_ < buffer_.config().accesses(columns)) return;
   accesses_ = 0;
   present_row();
 }

@@ -15,14 +15,6 @@ using hw::LoopOrder;
 using hw::MachineConfig;
 using hw::Tiling;
 
-std::int64_t half_bytes(const hw::BufferConfig& buffer) {
-  return std::int64_t{buffer.kib} * 1024 / 2;
-}
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
-}
-
 /// The largest value of 1..limit for which `fits` holds; it holds up to some value and not above. 0 if it never does.
 template <typename Fits>
 std::int64_t largest(std::int64_t limit, Fits fits) {
@@ -44,8 +36,8 @@ void choose_band(Descriptor& d, const MachineConfig& config, const std::string& 
     const Tiling tiling(d, config);
     return std::pair{tiling.largest_input_fetch(), tiling.output_half_bytes()};
   };
-  const std::int64_t input_half = half_bytes(config.input_buffer);
-  const std::int64_t output_half = half_bytes(config.output_buffer);
+  const std::int64_t input_half = config.input_buffer.half_bytes();
+  const std::int64_t output_half = config.output_buffer.half_bytes();
   const std::int64_t rows = largest(d.out_h, [&](std::int64_t candidate) {
     const auto [input, output] = needs(candidate);
     return input <= input_half && output <= output_half;
@@ -59,12 +51,12 @@ void choose_band(Descriptor& d, const MachineConfig& config, const std::string& 
         input_is_short ? input_half : output_half, input_is_short ? "input" : "output"));
   }
   // As few bands as possible, of nearly equal size.
-  d.band_rows = ceil_div(d.out_h, ceil_div(d.out_h, rows));
+  d.band_rows = hw::ceil_div(d.out_h, hw::ceil_div(d.out_h, rows));
 }
 
 void choose_block(Descriptor& d, const MachineConfig& config, const std::string& layer) {
   const Tiling whole(d, config);
-  const std::int64_t half = half_bytes(config.weight_buffer);
+  const std::int64_t half = config.weight_buffer.half_bytes();
   const auto fits = [&] { return Tiling(d, config).largest_weight_fetch() <= half; };
   d.k_block = whole.k;
   const std::int64_t tiles = largest(whole.n_tiles, [&](std::int64_t candidate) {
@@ -111,8 +103,7 @@ void map_layer(Descriptor& descriptor, const MachineConfig& config, const std::s
     Descriptor candidate = best;
     candidate.band_rows = band_rows;
     candidate.loop_order = static_cast<std::int64_t>(order);
-    const Tiling tiling(candidate, config);
-    if (tiling.bands * tiling.blocks * tiling.k_blocks > hw::max_passes) return;
+    if (Tiling(candidate, config).passes() > hw::max_passes) return;
     if (traffic(candidate, config).total() < traffic(best, config).total()) best = candidate;
   };
   consider(descriptor.band_rows, LoopOrder::weights_outer);

@@ -6,8 +6,8 @@ namespace lpa::hw {
 
 FillBuffer::FillBuffer(const sc_core::sc_module_name& name, FillKind kind, const BufferConfig& buffer, int burst_bytes,
                        DmaPort& port)
-    : sc_module(name), kind_(kind), port_bytes_(buffer.port_bytes), burst_bytes_(burst_bytes), port_(port) {
-  for (auto& half : halves_) half.resize(static_cast<std::size_t>(buffer.kib) * 1024 / 2);
+    : sc_module(name), kind_(kind), config_(buffer), burst_bytes_(burst_bytes), port_(port) {
+  for (auto& half : halves_) half.resize(static_cast<std::size_t>(buffer.half_bytes()));
   SC_HAS_PROCESS(FillBuffer);
   SC_METHOD(step);
   sensitive << clk.pos();
@@ -70,16 +70,12 @@ void FillBuffer::request() {
 }
 
 void FillBuffer::receive() {
-  // A fetch whose window lies wholly in the padding has no bytes.
-  while (received_fetch_ < requested_fetch_ && (*fetches_)[static_cast<std::size_t>(received_fetch_)].bytes == 0) {
-    level_.complete = ++received_fetch_;
-  }
   if (cycle_ < write_busy_until_ || !port_.done.ready(cycle_)) return;
   const Burst burst = port_.done.take(cycle_);
   const auto half = static_cast<std::size_t>(received_fetch_ % 2);
   std::ranges::copy(burst.data, halves_[half].begin() + burst.tag);
   level_.bytes[half] = burst.tag + static_cast<std::int64_t>(burst.data.size());
-  const std::uint64_t used = accesses(static_cast<std::int64_t>(burst.data.size()));
+  const auto used = static_cast<std::uint64_t>(config_.accesses(static_cast<std::int64_t>(burst.data.size())));
   writes_ += used;
   write_busy_until_ = cycle_ + used;
   if (level_.bytes[half] == (*fetches_)[static_cast<std::size_t>(received_fetch_)].bytes) {

@@ -33,8 +33,8 @@ class FillBuffer : public sc_core::sc_module {
     return halves_[static_cast<std::size_t>(fetch % 2)][static_cast<std::size_t>(offset)];
   }
   /// Counts the accesses that gather `bytes` bytes.
-  void count_read(std::int64_t bytes) { reads_ += accesses(bytes); }
-  int port_bytes() const { return port_bytes_; }
+  void count_read(std::int64_t bytes) { reads_ += static_cast<std::uint64_t>(config_.accesses(bytes)); }
+  const BufferConfig& config() const { return config_; }
 
   std::uint64_t reads() const { return reads_; }
   std::uint64_t writes() const { return writes_; }
@@ -44,12 +44,10 @@ class FillBuffer : public sc_core::sc_module {
   void start(const Job& job);
   void request();
   void receive();
-  std::uint64_t accesses(std::int64_t bytes) const {
-    return static_cast<std::uint64_t>((bytes + port_bytes_ - 1) / port_bytes_);
-  }
 
   FillKind kind_;
-  int port_bytes_, burst_bytes_;
+  BufferConfig config_;
+  int burst_bytes_;
   DmaPort& port_;
   std::array<std::vector<std::uint8_t>, 2> halves_;
   const std::vector<Fetch>* fetches_ = nullptr;

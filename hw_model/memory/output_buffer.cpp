@@ -7,8 +7,7 @@ OutputBuffer::OutputBuffer(const sc_core::sc_module_name& name, const MachineCon
       psums("psums", static_cast<unsigned>(config.array.columns)),
       words("words", static_cast<unsigned>(config.array.columns)),
       config_(config),
-      columns_(static_cast<std::size_t>(config.array.columns)),
-      port_bytes_(config.output_buffer.port_bytes) {
+      columns_(static_cast<std::size_t>(config.array.columns)) {
   SC_HAS_PROCESS(OutputBuffer);
   SC_METHOD(step);
   sensitive << clk.pos();

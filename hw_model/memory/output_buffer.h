@@ -52,12 +52,11 @@ class OutputBuffer : public sc_core::sc_module {
   void store_sums();
   void store_words();
   std::uint64_t accesses(std::int64_t bytes) const {
-    return static_cast<std::uint64_t>((bytes + port_bytes_ - 1) / port_bytes_);
+    return static_cast<std::uint64_t>(config_.output_buffer.accesses(bytes));
   }
 
   const MachineConfig& config_;
   std::size_t columns_;
-  int port_bytes_;
   std::int64_t pack_ = 1, lanes_ = 1;
   std::int64_t psum_vector_bytes_ = 0;
   std::array<std::vector<PsumWord>, 2> sums_;

@@ -45,8 +45,7 @@ void OutputPort::start(const Job& new_job) {
   visits_drained.write(0);
   residual_level.write(level_);
   if (schedule_ == nullptr) return;
-  const Descriptor& d = schedule_->descriptor();
-  if (d.has(flag_addend) || d.operation() == LayerOp::add) reading_.emplace(*schedule_);
+  if (schedule_->descriptor().adds()) reading_.emplace(*schedule_);
 }
 
 void OutputPort::receive() {

@@ -3,15 +3,6 @@
 #include <algorithm>
 
 namespace lpa::hw {
-namespace {
-
-/// A word out of packed bytes' byte.
-std::uint8_t extract(std::uint8_t byte, std::int64_t bit, std::int64_t bits) {
-  return static_cast<std::uint8_t>(byte >> (bit % 8) & ((1 << bits) - 1));
-}
-
-}  // namespace
-
 Ppu::Ppu(const sc_core::sc_module_name& name, const MachineConfig& config, FillBuffer& input_buffer,
          OutputBuffer& output_buffer, OutputPort& output_port)
     : sc_module(name),
@@ -89,7 +80,7 @@ void Ppu::work() {
   } else {
     input_buffer_.count_read(packed_bytes(read, d.input.bits));
   }
-  if (d.has(flag_addend) || d.operation() == LayerOp::add) output_buffer_.count_read(packed_bytes(read, d.addend.bits));
+  if (d.adds()) output_buffer_.count_read(packed_bytes(read, d.addend.bits));
 }
 
 PpuState Ppu::operands() const {
@@ -101,11 +92,12 @@ PpuState Ppu::operands() const {
     if (visits_drained.read() < visit_->index() - 1) return PpuState::idle;
     const Pass& pass = visit_->pass();
     const std::int64_t y = tiling.band_first_row(pass.band) + position_ / d.out_w;
-    const std::int64_t lowest = std::min(y * d.stride_h - d.pad_top + (d.kernel_h - 1) * d.dilation_h, d.in_h - 1);
-    const std::int64_t rows = std::max<std::int64_t>(lowest + 1 - tiling.input_first_row(pass.band), 0);
-    if (!input_level.read().has(pass.input_fetch, rows * tiling.input_row_bytes())) return PpuState::waits_for_input;
+    const std::int64_t row = y * d.stride_h - d.pad_top + (d.kernel_h - 1) * d.dilation_h;
+    if (!input_level.read().has(pass.input_fetch, tiling.input_bytes_to(pass.band, row))) {
+      return PpuState::waits_for_input;
+    }
   }
-  if (d.has(flag_addend) || d.operation() == LayerOp::add) {
+  if (d.adds()) {
     const std::int64_t needed = (position_ + 1) * packed_bytes(visit_->channels(), d.addend.bits);
     if (!residual_level.read().has(visit_->index(), needed)) return PpuState::waits_for_residual;
   }
@@ -167,14 +159,14 @@ std::uint8_t Ppu::input_word(std::int64_t y, std::int64_t x, std::int64_t channe
   const std::int64_t bit = (d.input_channel + channel) * d.input.bits;
   const std::int64_t offset =
       (y - tiling.input_first_row(pass.band)) * tiling.input_row_bytes() + x * d.input_pitch + bit / 8;
-  return extract(input_buffer_.byte(pass.input_fetch, offset), bit, d.input.bits);
+  return word_in_byte(input_buffer_.byte(pass.input_fetch, offset), bit, d.input.bits);
 }
 
 std::uint8_t Ppu::residual_word() const {
   const Descriptor& d = schedule_->descriptor();
   const std::int64_t bit = channel_ * d.addend.bits;
   const std::int64_t offset = position_ * packed_bytes(visit_->channels(), d.addend.bits) + bit / 8;
-  return extract(output_port_.residual(visit_->index(), offset), bit, d.addend.bits);
+  return word_in_byte(output_port_.residual(visit_->index(), offset), bit, d.addend.bits);
 }
 
 void Ppu::store(std::uint8_t word) {

@@ -17,8 +17,9 @@ hw::LayerControl layer() {
   return control;
 }
 
-struct ActivationDecoderBench : ClockedBench {
-  ActivationDecoderBench() {
+template <typename Decoder, typename Tag, typename Wire>
+struct DecoderBench : ClockedBench {
+  DecoderBench() {
     decoder.clk(clk);
     decoder.reset(reset);
     decoder.control(control);
@@ -28,11 +29,13 @@ struct ActivationDecoderBench : ClockedBench {
     control.write(layer());
   }
   sc_core::sc_signal<hw::LayerControl> control{"control"};
-  sc_core::sc_signal<hw::BundleTag> tag{"tag"};
+  sc_core::sc_signal<Tag> tag{"tag"};
   sc_core::sc_signal<std::uint8_t> word{"word"};
-  sc_core::sc_signal<hw::ActivationWire> decoded{"decoded"};
-  hw::ActivationDecoder decoder{"decoder"};
+  sc_core::sc_signal<Wire> decoded{"decoded"};
+  Decoder decoder{"decoder"};
 };
+using ActivationDecoderBench = DecoderBench<hw::ActivationDecoder, hw::BundleTag, hw::ActivationWire>;
+using WeightDecoderBench = DecoderBench<hw::WeightDecoder, hw::WeightTag, hw::WeightWire>;
 
 TEST(ActivationDecoderTiming, LaneStandsOnTheOutputInTheCycleAfterTheWordForOneCycle) {
   ActivationDecoderBench bench;
@@ -66,23 +69,6 @@ TEST(ActivationDecoderTiming, ResetDropsTheWord) {
   bench.step();
   EXPECT_FALSE(bench.decoded.read().valid);
 }
-
-struct WeightDecoderBench : ClockedBench {
-  WeightDecoderBench() {
-    decoder.clk(clk);
-    decoder.reset(reset);
-    decoder.control(control);
-    decoder.tag(tag);
-    decoder.word(word);
-    decoder.decoded(decoded);
-    control.write(layer());
-  }
-  sc_core::sc_signal<hw::LayerControl> control{"control"};
-  sc_core::sc_signal<hw::WeightTag> tag{"tag"};
-  sc_core::sc_signal<std::uint8_t> word{"word"};
-  sc_core::sc_signal<hw::WeightWire> decoded{"decoded"};
-  hw::WeightDecoder decoder{"decoder"};
-};
 
 TEST(WeightDecoderTiming, LanesStandOnTheOutputInTheCycleAfterTheWordWithItsHops) {
   WeightDecoderBench bench;

@@ -22,6 +22,14 @@ Counters run_layer(Host& host, const Descriptor& descriptor, const MachineConfig
   return host.run(test::descriptor_at, {descriptor});
 }
 
+/// Everything but the doorbell.
+void prepare(Host& host, const Descriptor& descriptor, const MachineConfig& config) {
+  host.write_memory(test::weights_at, test::unit_weights(descriptor, config));
+  const DescriptorImage image = to_image(descriptor);
+  host.write_memory(test::descriptor_at, {image.begin(), image.end()});
+  host.write_register(reg::descriptor_base, test::descriptor_at);
+}
+
 std::string error_of(const std::function<void()>& action) {
   try {
     action();
@@ -144,10 +152,7 @@ TEST(Controller, RefusesADoorbellWhileRunning) {
   test::MachineBench bench(config);
   bench.run([&](Host& host) {
     const Descriptor d = test::gemm(config, 4, 4, 4);
-    host.write_memory(test::weights_at, test::unit_weights(d, config));
-    const DescriptorImage image = to_image(d);
-    host.write_memory(test::descriptor_at, {image.begin(), image.end()});
-    host.write_register(reg::descriptor_base, test::descriptor_at);
+    prepare(host, d, config);
     host.write_register(reg::control, reg::control_start);
     EXPECT_NE(error_of([&] { host.write_register(reg::control, reg::control_start); }), "");
     bench.wait_cycles(20);
@@ -210,10 +215,7 @@ TEST(Interrupt, RisesOnlyIfEnabledAndFallsWhenAcknowledged) {
   test::MachineBench bench(config);
   bench.run([&](Host& host) {
     const Descriptor d = test::gemm(config, 4, 4, 4);
-    host.write_memory(test::weights_at, test::unit_weights(d, config));
-    const DescriptorImage image = to_image(d);
-    host.write_memory(test::descriptor_at, {image.begin(), image.end()});
-    host.write_register(reg::descriptor_base, test::descriptor_at);
+    prepare(host, d, config);
     host.write_register(reg::irq_enable, 0);
     host.write_register(reg::control, reg::control_start);
     bench.wait_cycles(1000);

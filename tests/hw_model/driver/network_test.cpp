@@ -92,10 +92,9 @@ TEST_P(RandomNetwork, ConservesCyclesMacsAndBytes) {
     std::int64_t read = 0;
     std::int64_t written = 0;
     for (const hw::Descriptor& d : program.descriptors[i]) {
-      const bool adds = d.has(hw::flag_addend) || d.operation() == hw::LayerOp::add;
       const std::int64_t pixels = d.out_h * d.out_w;
       read += static_cast<std::int64_t>(hw::descriptor_bytes) + traffic(d, config).total() +
-              (adds ? pixels * hw::packed_bytes(d.out_c, d.addend.bits) : 0);
+              (d.adds() ? pixels * hw::packed_bytes(d.out_c, d.addend.bits) : 0);
       written += pixels * hw::packed_bytes(d.out_c, d.output.bits);
     }
     EXPECT_EQ(c.dram_read_bytes, static_cast<std::uint64_t>(read));
