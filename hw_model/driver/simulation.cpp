@@ -1,5 +1,10 @@
 #include "hw_model/driver/simulation.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <pthread.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+
 #include <memory>
 
 #include <fmt/format.h>
@@ -95,6 +100,21 @@ class Session {
   RunResult result_;
 };
 
+/// SystemC tells AddressSanitizer of every switch to a coroutine's stack, but not where the main stack is when it
+/// returns to it; an exception would then be reported as a stack overflow. This tells it.
+void restore_sanitizer_stack() {
+#if defined(__SANITIZE_ADDRESS__)
+  pthread_attr_t attributes;
+  void* stack = nullptr;
+  std::size_t size = 0;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
+  pthread_attr_getstack(&attributes, &stack, &size);
+  pthread_attr_destroy(&attributes);
+  __sanitizer_start_switch_fiber(nullptr, stack, size);
+  __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr);
+#endif
+}
+
 }  // namespace
 
 RunResult run_network(const hw::MachineConfig& config, const workloads::LayerGraph& graph,
@@ -120,6 +140,7 @@ RunResult run_network(const hw::MachineConfig& config, const workloads::LayerGra
     waveform = std::make_unique<hw::Waveform>("waveform", machine, options.waveform);
   }
   sc_core::sc_start();
+  restore_sanitizer_stack();
   host.rethrow();
   return session.take_result();
 }

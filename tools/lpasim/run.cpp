@@ -1,9 +1,4 @@
 // lpasim run: a quantized network on the simulated machine, cycle by cycle.
-#if defined(__SANITIZE_ADDRESS__)
-#include <pthread.h>
-#include <sanitizer/common_interface_defs.h>
-#endif
-
 #include <chrono>
 #include <limits>
 
@@ -109,21 +104,6 @@ void check_words(const driver::RunResult& result, const Inputs& inputs, const lp
   }
 }
 
-/// SystemC tells AddressSanitizer of every switch to a coroutine's stack, but not where the main stack is when it
-/// returns to it; an exception would then be reported as a stack overflow. This tells it.
-void restore_sanitizer_stack() {
-#if defined(__SANITIZE_ADDRESS__)
-  pthread_attr_t attributes;
-  void* stack = nullptr;
-  std::size_t size = 0;
-  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
-  pthread_attr_getstack(&attributes, &stack, &size);
-  pthread_attr_destroy(&attributes);
-  __sanitizer_start_switch_fiber(nullptr, stack, size);
-  __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr);
-#endif
-}
-
 driver::RunResult simulate(const hw::MachineConfig& machine, const Inputs& inputs, const lpq::QuantizedModel& model,
                            const std::vector<lpq::WordMap>& images, bool keep_maps,
                            const hw::WaveformWindow& waveform) {
@@ -137,7 +117,6 @@ driver::RunResult simulate(const hw::MachineConfig& machine, const Inputs& input
                               inputs.graph.layers.size()));
   };
   driver::RunResult result = driver::run_network(machine, inputs.graph, model, images, options);
-  restore_sanitizer_stack();
   if (result.cancelled || interrupted()) fail_interrupted();
   return result;
 }
