@@ -13,17 +13,15 @@ Machine::Machine(const sc_core::sc_module_name& name, const MachineConfig& confi
       psums_out_("psums_out", static_cast<unsigned>(config.array.columns)),
       words_("words", static_cast<unsigned>(config.array.columns)),
       dma_("dma", config_),
-      weight_buffer_("weight_buffer", FillKind::weights, config_.weight_buffer, config_.dma.burst_bytes,
-                     dma_.port(DmaEngine::weights)),
-      input_buffer_("input_buffer", FillKind::inputs, config_.input_buffer, config_.dma.burst_bytes,
-                    dma_.port(DmaEngine::inputs)),
+      weight_buffer_("weight_buffer", FillKind::weights, config_, dma_.port(DmaEngine::weights)),
+      input_buffer_("input_buffer", FillKind::inputs, config_, dma_.port(DmaEngine::inputs)),
       output_buffer_("output_buffer", config_),
-      output_port_("output_port", config_, dma_.port(DmaEngine::outputs), output_buffer_),
-      loader_("weight_loader", config_, weight_buffer_),
-      sequencer_("sequencer", config_, input_buffer_, output_buffer_, loader_),
+      output_port_("output_port", config_, dma_.port(DmaEngine::outputs), output_buffer_.store()),
+      loader_("weight_loader", config_, weight_buffer_.logic()),
+      sequencer_("sequencer", config_, input_buffer_.logic(), output_buffer_, loader_),
       array_("array", config_.array.rows, config_.array.columns, config_.arithmetic),
-      ppu_("ppu", config_, input_buffer_, output_buffer_, output_port_),
-      controller_("controller", config_, dma_, dma_.port(DmaEngine::descriptors), [this] { return gather(); }) {
+      ppu_("ppu", config_, input_buffer_.logic(), output_buffer_.store(), output_port_.logic()),
+      controller_("controller", config_, dma_, [this] { return gather(); }) {
   bind_clocks();
   bind_control();
   bind_data();
@@ -128,23 +126,33 @@ void Machine::trace_pins(sc_core::sc_trace_file* file, const std::string& prefix
   array_.trace_pins(file, prefix + ".array");
 }
 
+void Machine::set_timeline(Timeline* timeline) {
+  weight_buffer_.logic().set_timeline(timeline);
+  input_buffer_.logic().set_timeline(timeline);
+  output_port_.logic().set_timeline(timeline);
+  ppu_.logic().set_timeline(timeline);
+  controller_.logic().set_timeline(timeline);
+  loader_.set_timeline(timeline);
+  sequencer_.set_timeline(timeline);
+}
+
 Counters Machine::gather() const {
   Counters sum;
   sum.macs = sequencer_.macs();
   sum.vectors = sequencer_.vectors();
   sum.tiles = loader_.tiles();
-  sum.saturations = array_.saturations() + ppu_.saturations();
-  sum.nar_products = array_.nar_products();
+  sum.saturations = array_.saturations() + ppu_.logic().saturations();
+  sum.nar_products = array_.nar_products() + ppu_.logic().nar_operands();
   sum.dram_read_bytes = dma_.read_bytes();
   sum.dram_write_bytes = dma_.write_bytes();
   sum.dram_bursts = dma_.bursts();
-  sum.weight_buffer_reads = weight_buffer_.reads();
-  sum.weight_buffer_writes = weight_buffer_.writes();
-  sum.input_buffer_reads = input_buffer_.reads();
-  sum.input_buffer_writes = input_buffer_.writes();
-  sum.output_buffer_reads = output_buffer_.reads();
-  sum.output_buffer_writes = output_buffer_.writes();
-  sum.ppu_elements = ppu_.elements();
+  sum.weight_buffer_reads = weight_buffer_.logic().reads();
+  sum.weight_buffer_writes = weight_buffer_.logic().writes();
+  sum.input_buffer_reads = input_buffer_.logic().reads();
+  sum.input_buffer_writes = input_buffer_.logic().writes();
+  sum.output_buffer_reads = output_buffer_.store().reads();
+  sum.output_buffer_writes = output_buffer_.store().writes();
+  sum.ppu_elements = ppu_.logic().elements();
   return sum;
 }
 

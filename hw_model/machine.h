@@ -20,8 +20,8 @@
 
 namespace lpa::hw {
 
-/// External pins: a clock, an interrupt, one TLM-2.0 initiator socket to memory (`dma.socket`) and one target socket
-/// for registers (`controller.socket`).
+/// External pins: a clock, an interrupt, one TLM-2.0 initiator socket to memory and one target socket
+/// for registers.
 class Machine : public sc_core::sc_module {
  public:
   sc_core::sc_in<bool> clk{"clk"};
@@ -30,10 +30,12 @@ class Machine : public sc_core::sc_module {
   /// Throws ConfigError if the configuration is not valid.
   Machine(const sc_core::sc_module_name& name, const MachineConfig& config);
 
-  tlm_utils::simple_initiator_socket<Dma>& memory_socket() { return dma_.socket; }
-  tlm_utils::simple_target_socket<Controller>& control_socket() { return controller_.socket; }
+  tlm_utils::simple_initiator_socket<DmaSocket>& memory_socket() { return dma_.socket; }
+  tlm_utils::simple_target_socket<RegisterSocket>& control_socket() { return controller_.socket(); }
   const MachineConfig& config() const { return config_; }
   const SystolicArray& array() const { return array_; }
+  /// Receives what the machine does from now on; null: nobody.
+  void set_timeline(Timeline* timeline);
 
   /// The signals between the blocks, and the array's and every PE's pins.
   void trace_pins(sc_core::sc_trace_file* file, const std::string& prefix) const;

@@ -182,6 +182,10 @@ std::vector<Parameter> make_parameters() {
                                [](auto& c) -> int& { return c.memory.bytes_per_cycle; }));
   list.push_back(int_parameter("memory.mib", "MiB", "size of external memory, 1..4095",
                                [](auto& c) -> int& { return c.memory.mib; }));
+  list.push_back(int_parameter("stall.permille", "", "cycles of 1000 in which each interface is stalled, 0..900",
+                               [](auto& c) -> int& { return c.stall.permille; }));
+  list.push_back(int_parameter("stall.seed", "", "which cycles these are, 0..2147483647",
+                               [](auto& c) -> int& { return c.stall.seed; }));
   return list;
 }
 
@@ -218,6 +222,8 @@ void MachineConfig::validate() const {
   require_range("memory.latency", memory.latency, 0, 100000);
   require_range("memory.bytes_per_cycle", memory.bytes_per_cycle, 1, 4096);
   require_range("memory.mib", memory.mib, 1, 4095);
+  require_range("stall.permille", stall.permille, 0, 900);
+  require_range("stall.seed", stall.seed, 0, 2147483647);
 }
 
 int MachineConfig::psum_bytes(int weight_bits) const {

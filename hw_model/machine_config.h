@@ -50,6 +50,12 @@ struct PpuConfig {
   int lanes = 16;  ///< Elements per cycle.
 };
 
+/// Random stalls of every interface inside the machine, for tests: results must not depend on them.
+struct StallConfig {
+  int permille = 0;  ///< Of 1000 cycles, how many each interface is closed in.
+  int seed = 1;
+};
+
 struct MachineConfig {
   ArrayConfig array;
   int clock_mhz = 500;
@@ -59,6 +65,7 @@ struct MachineConfig {
   DmaConfig dma;
   MemoryConfig memory;
   PpuConfig ppu;
+  StallConfig stall;
   formats::Arithmetic arithmetic = formats::arithmetic_preset("wide");
 
   /// Throws ConfigError for the first parameter that is out of its range.

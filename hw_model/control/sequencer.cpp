@@ -4,7 +4,7 @@
 
 namespace lpa::hw {
 
-Sequencer::Sequencer(const sc_core::sc_module_name& name, const MachineConfig& config, FillBuffer& input_buffer,
+Sequencer::Sequencer(const sc_core::sc_module_name& name, const MachineConfig& config, FillLogic& input_buffer,
                      OutputBuffer& output_buffer, const WeightLoader& loader)
     : sc_module(name),
       activations("activations", static_cast<unsigned>(config.array.rows)),
@@ -14,6 +14,7 @@ Sequencer::Sequencer(const sc_core::sc_module_name& name, const MachineConfig& c
       columns_(static_cast<std::size_t>(config.array.columns)),
       input_buffer_(input_buffer),
       output_buffer_(output_buffer),
+      gate_(config.stall, StallPoint::vector),
       loader_(loader),
       config_(config) {
   cause.initialize(Cause::idle);
@@ -24,10 +25,11 @@ Sequencer::Sequencer(const sc_core::sc_module_name& name, const MachineConfig& c
 }
 
 void Sequencer::step() {
+  ++cycle_;
   if (reset.read()) {
     schedule_ = nullptr;
     tag.write({});
-    cause.write(Cause::idle);
+    set_cause(Cause::idle);
     return;
   }
   if (job.read().number != job_number_) {
@@ -37,7 +39,17 @@ void Sequencer::step() {
   if (schedule_ == nullptr) return;
   const Cause why = issued_ < schedule_->vectors() ? try_issue() : end_cause();
   if (why != Cause::busy) tag.write({});
+  set_cause(why);
+}
+
+void Sequencer::set_cause(Cause why) {
   cause.write(why);
+  if (timeline_ == nullptr || why == cause_) return;
+  if (cause_ != Cause::busy && cause_ != Cause::idle) {
+    timeline_->add({.track = Track::stall, .cause = cause_, .begin = cause_begin_, .end = cycle_});
+  }
+  cause_ = why;
+  cause_begin_ = cycle_;
 }
 
 void Sequencer::start(const Job& new_job) {
@@ -45,7 +57,7 @@ void Sequencer::start(const Job& new_job) {
   schedule_ = new_job.schedule;
   issued_ = last_k_vectors_ = position_ = accesses_ = 0;
   tag.write({});
-  cause.write(Cause::idle);
+  set_cause(Cause::idle);
   tiles_released.write(0);
   inputs_released.write(0);
   if (schedule_ == nullptr || !schedule_->descriptor().uses_array()) return;
@@ -86,6 +98,7 @@ Cause Sequencer::try_issue() {
   if (!tile_->first_k() && sums_returned.read() <= issued_ - tiling.positions(visit.pass().band)) {
     return Cause::psum_wait;
   }
+  if (gate_.closed(cycle_)) return Cause::input_wait;
   issue();
   return Cause::busy;
 }
@@ -121,7 +134,7 @@ void Sequencer::issue() {
   const PsumWord* sums =
       tile_->first_k() ? loader_.biases(visit.index()).data() : output_buffer_.sums(visit.index(), position_);
   for (std::size_t c = 0; c < columns_; ++c) psums[c].write(sums[c]);
-  if (!tile_->first_k()) output_buffer_.count_read(psum_vector_bytes_);
+  if (!tile_->first_k()) output_buffer_.store().count_read(psum_vector_bytes_);
 
   tag.write({true, position_ == 0, tile_->last_k(), OutputBuffer::bundle_index(visit.index(), position_)});
   macs_ += row_addresses_.size() * static_cast<std::uint64_t>(visit.channels());
@@ -133,13 +146,24 @@ void Sequencer::issue() {
 
 void Sequencer::advance() {
   const Tiling& tiling = schedule_->tiling();
-  if (position_ == 0 && double_buffer_) tiles_released.write(tile_->index() + 1);
+  if (position_ == 0) {
+    tile_begin_ = cycle_;
+    if (double_buffer_) tiles_released.write(tile_->index() + 1);
+  }
   ++position_;
   if (++x_ == tiling.d.out_w) {
     x_ = 0;
     ++y_;
   }
   if (position_ < tile_->visit().positions()) return;
+  if (timeline_ != nullptr) {
+    timeline_->add({.track = Track::array,
+                    .begin = tile_begin_,
+                    .end = cycle_ + 1,
+                    .index = tile_->index(),
+                    .n_tile = tile_->visit().n_tile(),
+                    .k_tile = tile_->k_tile()});
+  }
   if (!double_buffer_) tiles_released.write(tile_->index() + 1);
   const std::int64_t fetch = tile_->visit().pass().input_fetch;
   tile_->next();

@@ -12,7 +12,7 @@
 #include "hw_model/control/weight_loader.h"
 #include "hw_model/control/wires.h"
 #include "hw_model/counters.h"
-#include "hw_model/memory/fill_buffer.h"
+#include "hw_model/memory/fill_logic.h"
 #include "hw_model/memory/output_buffer.h"
 
 namespace lpa::hw {
@@ -39,11 +39,12 @@ class Sequencer : public sc_core::sc_module {
   sc_core::sc_out<std::int64_t> inputs_released{"inputs_released"};  ///< Of layers that use the array.
   sc_core::sc_out<Cause> cause{"cause"};
 
-  Sequencer(const sc_core::sc_module_name& name, const MachineConfig& config, FillBuffer& input_buffer,
+  Sequencer(const sc_core::sc_module_name& name, const MachineConfig& config, FillLogic& input_buffer,
             OutputBuffer& output_buffer, const WeightLoader& loader);
 
   std::uint64_t macs() const { return macs_; }
   std::uint64_t vectors() const { return vectors_; }
+  void set_timeline(Timeline* timeline) { timeline_ = timeline; }
 
  private:
   /// Where row r of the tile reads: kernel offsets in input pixels and the channel's place in the pixel.
@@ -52,6 +53,7 @@ class Sequencer : public sc_core::sc_module {
   };
 
   void step();
+  void set_cause(Cause why);
   void start(const Job& job);
   Cause try_issue();
   Cause end_cause() const;
@@ -63,8 +65,9 @@ class Sequencer : public sc_core::sc_module {
 
   bool double_buffer_;
   std::size_t rows_, columns_;
-  FillBuffer& input_buffer_;
+  FillLogic& input_buffer_;
   OutputBuffer& output_buffer_;
+  StallGate gate_;
   const WeightLoader& loader_;
 
   const Schedule* schedule_ = nullptr;
@@ -80,6 +83,12 @@ class Sequencer : public sc_core::sc_module {
   std::int64_t accesses_ = 0;  ///< Cycles for which the input port has been gathering the vector.
   std::uint64_t macs_ = 0, vectors_ = 0;
   const MachineConfig& config_;
+  std::uint64_t cycle_ = 0;
+
+  Timeline* timeline_ = nullptr;
+  std::uint64_t tile_begin_ = 0;   ///< Edge of the tile's first vector.
+  Cause cause_ = Cause::idle;      ///< Of the last edge,
+  std::uint64_t cause_begin_ = 0;  ///< since this one.
 };
 
 }  // namespace lpa::hw

@@ -4,12 +4,13 @@
 
 namespace lpa::hw {
 
-WeightLoader::WeightLoader(const sc_core::sc_module_name& name, const MachineConfig& config, FillBuffer& buffer)
+WeightLoader::WeightLoader(const sc_core::sc_module_name& name, const MachineConfig& config, FillLogic& buffer)
     : sc_module(name),
       weights("weights", static_cast<unsigned>(config.array.columns)),
       rows_(static_cast<std::size_t>(config.array.rows)),
       columns_(static_cast<std::size_t>(config.array.columns)),
-      buffer_(buffer) {
+      buffer_(buffer),
+      gate_(config.stall, StallPoint::weight_row) {
   for (auto& half : biases_) half.resize(columns_);
   SC_HAS_PROCESS(WeightLoader);
   SC_METHOD(step);
@@ -18,6 +19,7 @@ WeightLoader::WeightLoader(const sc_core::sc_module_name& name, const MachineCon
 }
 
 void WeightLoader::step() {
+  ++cycle_;
   tag.write({});
   if (reset.read()) {
     schedule_ = nullptr;
@@ -29,7 +31,8 @@ void WeightLoader::step() {
   }
   if (schedule_ == nullptr || tile_->done()) return;
   const bool shadows_free = tiles_released.read() >= tile_->index();
-  if (!shadows_free || !row_ready()) return;
+  if (!shadows_free || !row_ready() || gate_.closed(cycle_)) return;
+  if (row_ == static_cast<std::int64_t>(rows_) - 1 && accesses_ == 0) tile_begin_ = cycle_;
   ++accesses_;
   const bool zeros = row_ >= schedule_->tiling().k_rows(tile_->k_tile());
   const std::int64_t columns = schedule_->tiling().tile_columns(tile_->visit().n_tile());
@@ -72,8 +75,18 @@ void WeightLoader::present_row() {
     for (std::size_t c = 0; c < columns_; ++c) weights[c].write(0);
   }
   tag.write({true, static_cast<std::uint16_t>(row_)});
-  if (--row_ >= 0) return;
+  if (--row_ < 0) finish_tile();
+}
 
+void WeightLoader::finish_tile() {
+  if (timeline_ != nullptr) {
+    timeline_->add({.track = Track::weight_loader,
+                    .begin = tile_begin_,
+                    .end = cycle_ + 1,
+                    .index = tile_->index(),
+                    .n_tile = tile_->visit().n_tile(),
+                    .k_tile = tile_->k_tile()});
+  }
   row_ = static_cast<std::int64_t>(rows_) - 1;
   ++total_tiles_;
   const std::int64_t fetch = tile_->weight_fetch();

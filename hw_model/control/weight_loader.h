@@ -10,7 +10,7 @@
 
 #include "hw_model/array/wires.h"
 #include "hw_model/control/wires.h"
-#include "hw_model/memory/fill_buffer.h"
+#include "hw_model/memory/fill_logic.h"
 
 namespace lpa::hw {
 
@@ -30,13 +30,14 @@ class WeightLoader : public sc_core::sc_module {
   sc_core::sc_out<std::int64_t> tiles_loaded{"tiles_loaded"};
   sc_core::sc_out<std::int64_t> fetches_released{"fetches_released"};
 
-  WeightLoader(const sc_core::sc_module_name& name, const MachineConfig& config, FillBuffer& buffer);
+  WeightLoader(const sc_core::sc_module_name& name, const MachineConfig& config, FillLogic& buffer);
 
   /// The sums that the outputs of a visit start from, one PsumWord per column. Valid from tiles_loaded of the visit's
   /// first tile until the tile after next is loaded.
   const std::vector<PsumWord>& biases(std::int64_t visit) const { return biases_[static_cast<std::size_t>(visit % 2)]; }
 
   std::uint64_t tiles() const { return total_tiles_; }
+  void set_timeline(Timeline* timeline) { timeline_ = timeline; }
 
  private:
   void step();
@@ -44,9 +45,11 @@ class WeightLoader : public sc_core::sc_module {
   bool row_ready() const;
   void present_row();
   void load_biases();
+  void finish_tile();
 
   std::size_t rows_, columns_;
-  FillBuffer& buffer_;
+  FillLogic& buffer_;
+  StallGate gate_;
   const Schedule* schedule_ = nullptr;
   std::optional<TileCursor> tile_;
   std::uint32_t job_number_ = 0;
@@ -55,6 +58,10 @@ class WeightLoader : public sc_core::sc_module {
   std::int64_t fetches_released_ = 0;
   std::array<std::vector<PsumWord>, 2> biases_;
   std::uint64_t total_tiles_ = 0;
+  std::uint64_t cycle_ = 0;
+
+  Timeline* timeline_ = nullptr;
+  std::uint64_t tile_begin_ = 0;  ///< Edge of the tile's first access.
 };
 
 }  // namespace lpa::hw

@@ -2,15 +2,12 @@
 
 #include <algorithm>
 
+#include "hw_model/control/job.h"
+
 namespace lpa::hw {
 
-std::int64_t burst_length(std::uint64_t address, std::int64_t bytes, int burst_bytes) {
-  const auto to_boundary = burst_bytes - static_cast<std::int64_t>(address % static_cast<std::uint64_t>(burst_bytes));
-  return std::min(bytes, to_boundary);
-}
-
 /// A pooled TLM transaction with the burst it carries.
-struct Dma::Transaction : tlm::tlm_generic_payload {
+struct DmaSocket::Transaction : tlm::tlm_generic_payload {
   explicit Transaction(tlm::tlm_mm_interface* pool) : tlm::tlm_generic_payload(pool) {}
 
   Burst burst;
@@ -20,7 +17,7 @@ struct Dma::Transaction : tlm::tlm_generic_payload {
 };
 
 /// Memory manager: hands out transactions again when their last reference is gone.
-class Dma::Pool : public tlm::tlm_mm_interface {
+class DmaSocket::Pool : public tlm::tlm_mm_interface {
  public:
   Transaction& acquire() {
     if (free_.empty()) {
@@ -42,62 +39,85 @@ class Dma::Pool : public tlm::tlm_mm_interface {
   std::vector<Transaction*> free_;
 };
 
-Dma::Dma(const sc_core::sc_module_name& name, const MachineConfig& config)
-    : sc_module(name), outstanding_(config.dma.outstanding), pool_(std::make_unique<Pool>()) {
-  socket.register_nb_transport_bw(this, &Dma::nb_transport_bw);
-  SC_HAS_PROCESS(Dma);
-  SC_METHOD(step);
-  sensitive << clk.pos();
-  dont_initialize();
+DmaSocket::DmaSocket(const sc_core::sc_module_name& name, const MachineConfig& config)
+    : sc_module(name),
+      outstanding_(config.dma.outstanding),
+      request_gate_(config.stall, StallPoint::dma_request),
+      response_gate_(config.stall, StallPoint::dma_response),
+      pool_(std::make_unique<Pool>()) {
+  socket.register_nb_transport_bw(this, &DmaSocket::nb_transport_bw);
 }
 
-Dma::~Dma() = default;
+DmaSocket::~DmaSocket() = default;
 
-void Dma::step() {
-  ++cycle_;
-  if (reset.read()) {
-    for (Engine& engine : engines_) {
-      for (Transaction* transaction : engine.in_flight) {
-        transaction->orphaned = !transaction->complete;
-        if (transaction->complete) transaction->release();
-      }
-      engine = Engine{};
-    }
-    error_.reset();
-    next_engine_ = 0;
-    return;
+void DmaSocket::step(std::uint64_t cycle, const sc_core::sc_time& now) {
+  for (Engine& engine : engines_) engine.served = false;
+  if (!response_gate_.closed(cycle)) {
+    for (Engine& engine : engines_) finish_oldest(engine, cycle, now);
   }
-  for (Engine& engine : engines_) {
-    while (!engine.in_flight.empty()) {
-      Transaction& oldest = *engine.in_flight.front();
-      if (!oldest.complete || oldest.complete_at >= sc_core::sc_time_stamp()) break;
-      if (oldest.is_response_error()) {
-        if (!error_) {
-          error_ = oldest.burst.address;
-          error_cycle_ = cycle_;
-        }
-      } else {
-        engine.port.done.push(cycle_, std::move(oldest.burst));
-      }
-      engine.in_flight.pop_front();
-      oldest.release();
-    }
-  }
-  if (open_request_ != nullptr || request_free_at_ > sc_core::sc_time_stamp()) return;
+  if (open_request_ != nullptr || request_free_at_ > now || request_gate_.closed(cycle)) return;
   for (std::size_t i = 0; i < engines_.size(); ++i) {
     Engine& engine = engines_[(next_engine_ + i) % engines_.size()];
-    if (!engine.port.requests.ready(cycle_) || engine.in_flight.size() >= static_cast<std::size_t>(outstanding_)) {
-      continue;
-    }
+    if (!engine.port.requests.ready(cycle) || !may_launch(engine)) continue;
     next_engine_ = (next_engine_ + i + 1) % engines_.size();
-    launch(engine);
+    launch(engine, cycle, now);
     break;
   }
 }
 
-void Dma::launch(Engine& engine) {
+bool DmaSocket::may_launch(const Engine& engine) const {
+  return !engine.port.requests.empty() && engine.in_flight.size() < static_cast<std::size_t>(outstanding_);
+}
+
+void DmaSocket::clear() {
+  for (Engine& engine : engines_) {
+    for (Transaction* transaction : engine.in_flight) {
+      transaction->orphaned = !transaction->complete;
+      if (transaction->complete) transaction->release();
+    }
+    engine = Engine{};
+  }
+  error_.reset();
+  next_engine_ = 0;
+}
+
+std::uint64_t DmaSocket::next(std::uint64_t cycle, const sc_core::sc_time& period) const {
+  std::uint64_t at = never;
+  for (const Engine& engine : engines_) {
+    if (!engine.in_flight.empty() && engine.in_flight.front()->complete) {
+      // The first edge after the response.
+      at = std::min<std::uint64_t>(at, engine.in_flight.front()->complete_at.value() / period.value() + 1);
+    }
+    if (open_request_ == nullptr && may_launch(engine)) {
+      const std::uint64_t free = (request_free_at_.value() + period.value() - 1) / period.value();
+      at = std::min(at, std::max(free, engine.port.requests.ready_at()));
+    }
+  }
+  return std::max(at, cycle + 1);
+}
+
+void DmaSocket::finish_oldest(Engine& engine, std::uint64_t cycle, const sc_core::sc_time& now) {
+  while (!engine.in_flight.empty()) {
+    Transaction& oldest = *engine.in_flight.front();
+    if (!oldest.complete || oldest.complete_at >= now) break;
+    if (oldest.is_response_error()) {
+      if (!error_) {
+        error_ = oldest.burst.address;
+        error_cycle_ = cycle;
+      }
+    } else {
+      engine.port.done.push(cycle, std::move(oldest.burst));
+    }
+    engine.served = true;
+    engine.in_flight.pop_front();
+    oldest.release();
+  }
+}
+
+void DmaSocket::launch(Engine& engine, std::uint64_t cycle, const sc_core::sc_time& now) {
   Transaction& transaction = pool_->acquire();
-  transaction.burst = engine.port.requests.take(cycle_);
+  transaction.burst = engine.port.requests.take(cycle);
+  engine.served = true;
   transaction.complete = transaction.orphaned = false;
   Burst& burst = transaction.burst;
   transaction.set_command(burst.write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
@@ -109,17 +129,18 @@ void Dma::launch(Engine& engine) {
   transaction.set_dmi_allowed(false);
   transaction.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   engine.in_flight.push_back(&transaction);
+  ++unanswered_;
   (burst.write ? write_bytes_ : read_bytes_) += burst.data.size();
   ++bursts_;
 
   tlm::tlm_phase phase = tlm::BEGIN_REQ;
-  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  sc_core::sc_time delay = now - sc_core::sc_time_stamp();
   open_request_ = &transaction;
   switch (socket->nb_transport_fw(transaction, phase, delay)) {
     case tlm::TLM_ACCEPTED:
       break;
     case tlm::TLM_UPDATED:
-      end_request(delay);
+      end_request(phase == tlm::BEGIN_RESP ? now : sc_core::sc_time_stamp() + delay);
       if (phase == tlm::BEGIN_RESP) {
         complete(transaction, delay);
         phase = tlm::END_RESP;
@@ -127,18 +148,19 @@ void Dma::launch(Engine& engine) {
       }
       break;
     case tlm::TLM_COMPLETED:
-      end_request(delay);
+      end_request(now);
       complete(transaction, delay);
       break;
   }
 }
 
-void Dma::end_request(const sc_core::sc_time& delay) {
+void DmaSocket::end_request(const sc_core::sc_time& at) {
   open_request_ = nullptr;
-  request_free_at_ = sc_core::sc_time_stamp() + delay;
+  request_free_at_ = at;
 }
 
-void Dma::complete(Transaction& transaction, const sc_core::sc_time& delay) {
+void DmaSocket::complete(Transaction& transaction, const sc_core::sc_time& delay) {
+  --unanswered_;
   if (transaction.orphaned) {
     transaction.release();
     return;
@@ -147,14 +169,36 @@ void Dma::complete(Transaction& transaction, const sc_core::sc_time& delay) {
   transaction.complete_at = sc_core::sc_time_stamp() + delay;
 }
 
-tlm::tlm_sync_enum Dma::nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
-                                        sc_core::sc_time& delay) {
-  // END_REQ, or a BEGIN_RESP that stands for both; the BEGIN_RESP of an older transaction ends no request.
-  if (&payload == open_request_) end_request(phase == tlm::END_REQ ? delay : sc_core::SC_ZERO_TIME);
-  if (phase == tlm::END_REQ) return tlm::TLM_ACCEPTED;
-  complete(static_cast<Transaction&>(payload), delay);
-  phase = tlm::END_RESP;
-  return tlm::TLM_COMPLETED;
+tlm::tlm_sync_enum DmaSocket::nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
+                                              sc_core::sc_time& delay) {
+  // END_REQ, or a BEGIN_RESP that stands for both; the BEGIN_RESP of an older transaction ends no request. An END_REQ
+  // that is only implied takes effect at once.
+  if (&payload == open_request_) {
+    end_request(sc_core::sc_time_stamp() + (phase == tlm::END_REQ ? delay : sc_core::SC_ZERO_TIME));
+  }
+  const bool responds = phase == tlm::BEGIN_RESP;
+  if (responds) {
+    complete(static_cast<Transaction&>(payload), delay);
+    phase = tlm::END_RESP;
+  }
+  if (on_answer_) on_answer_();
+  return responds ? tlm::TLM_COMPLETED : tlm::TLM_ACCEPTED;
+}
+
+Dma::Dma(const sc_core::sc_module_name& name, const MachineConfig& config) : DmaSocket(name, config) {
+  SC_HAS_PROCESS(Dma);
+  SC_METHOD(clocked);
+  sensitive << clk.pos();
+  dont_initialize();
+}
+
+void Dma::clocked() {
+  ++cycle_;
+  if (reset.read()) {
+    clear();
+  } else {
+    step(cycle_, sc_core::sc_time_stamp());
+  }
 }
 
 }  // namespace lpa::hw

@@ -5,50 +5,45 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include <systemc>
 #include <tlm>
 #include <tlm_utils/simple_initiator_socket.h>
 
 #include "hw_model/machine_config.h"
-#include "hw_model/memory/mailbox.h"
+#include "hw_model/memory/dma_port.h"
+#include "hw_model/stall_gate.h"
 
 namespace lpa::hw {
-
-/// One transaction of up to dma.burst_bytes.
-struct Burst {
-  bool write = false;
-  std::uint64_t address = 0;
-  std::int64_t tag = 0;            ///< The requester's; not looked at.
-  std::vector<std::uint8_t> data;  ///< To be written, or of the size to be read.
-};
-
-/// Bytes from `address` to the end of the burst-aligned block it lies in, but at most `bytes`.
-std::int64_t burst_length(std::uint64_t address, std::int64_t bytes, int burst_bytes);
-
-/// Where a block hands bursts to its engine and takes them back, in order, when they are complete.
-struct DmaPort {
-  static constexpr std::size_t queue_depth = 4;  ///< A requester waits while so many are queued.
-  Mailbox<Burst> requests;
-  Mailbox<Burst> done;
-};
 
 enum class DmaEngine : std::size_t { weights, inputs, outputs, descriptors };
 inline constexpr std::size_t dma_engine_count = 4;
 
-class Dma : public sc_core::sc_module {
+/// The engines and their socket, without a clock: whoever owns it calls step() for the edges of the machine's clock.
+class DmaSocket : public sc_core::sc_module {
  public:
-  sc_core::sc_in<bool> clk{"clk"};
-  sc_core::sc_in<bool> reset{"reset"};
-  tlm_utils::simple_initiator_socket<Dma> socket{"socket"};
+  tlm_utils::simple_initiator_socket<DmaSocket> socket{"socket"};
 
-  Dma(const sc_core::sc_module_name& name, const MachineConfig& config);
-  ~Dma() override;
+  DmaSocket(const sc_core::sc_module_name& name, const MachineConfig& config);
+  ~DmaSocket() override;
 
   DmaPort& port(DmaEngine engine) { return engines_[static_cast<std::size_t>(engine)].port; }
+
+  /// One edge, at `now`, which may lie ahead of sc_time_stamp(): requests then carry the difference as their delay.
+  void step(std::uint64_t cycle, const sc_core::sc_time& now);
+  /// Drops everything that is queued or in flight; what memory still answers is ignored.
+  void clear();
+  /// The first edge after `cycle` at which step() would do anything, as far as is known; edge e lies at e * period.
+  std::uint64_t next(std::uint64_t cycle, const sc_core::sc_time& period) const;
+  /// Whether memory has yet to say when a request or a response ends. on_answer() is called when it does.
+  bool waits_for_memory() const { return open_request_ != nullptr || unanswered_ > 0; }
+  void on_answer(std::function<void()> call) { on_answer_ = std::move(call); }
+  /// Whether the last step() took a burst of an engine, or handed one back.
+  bool served(DmaEngine engine) const { return engines_[static_cast<std::size_t>(engine)].served; }
+
   /// Address of the first transaction since reset that memory answered with an error.
   std::optional<std::uint64_t> error() const { return error_; }
   /// Whether there was one in an earlier cycle: what a clocked block sees in `cycle`.
@@ -64,24 +59,42 @@ class Dma : public sc_core::sc_module {
   struct Engine {
     DmaPort port;
     std::deque<Transaction*> in_flight;
+    bool served = false;
   };
 
-  void step();
-  void launch(Engine& engine);
-  void end_request(const sc_core::sc_time& delay);
+  void finish_oldest(Engine& engine, std::uint64_t cycle, const sc_core::sc_time& now);
+  bool may_launch(const Engine& engine) const;
+  void launch(Engine& engine, std::uint64_t cycle, const sc_core::sc_time& now);
+  void end_request(const sc_core::sc_time& at);
   void complete(Transaction& transaction, const sc_core::sc_time& delay);
   tlm::tlm_sync_enum nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
 
   int outstanding_;
+  StallGate request_gate_, response_gate_;
   std::array<Engine, dma_engine_count> engines_;
   std::unique_ptr<Pool> pool_;
+  std::function<void()> on_answer_;
   std::size_t next_engine_ = 0;
   const Transaction* open_request_ = nullptr;  ///< BEGIN_REQ sent, END_REQ not yet seen.
   sc_core::sc_time request_free_at_;           ///< When the last END_REQ takes effect.
-  std::uint64_t cycle_ = 0;
+  std::size_t unanswered_ = 0;                 ///< Transactions whose response has not begun.
   std::optional<std::uint64_t> error_;
   std::uint64_t error_cycle_ = 0;
   std::uint64_t read_bytes_ = 0, write_bytes_ = 0, bursts_ = 0;
+};
+
+/// The DMA on pins.
+class Dma : public DmaSocket {
+ public:
+  sc_core::sc_in<bool> clk{"clk"};
+  sc_core::sc_in<bool> reset{"reset"};
+
+  Dma(const sc_core::sc_module_name& name, const MachineConfig& config);
+
+ private:
+  void clocked();
+
+  std::uint64_t cycle_ = 0;
 };
 
 }  // namespace lpa::hw

@@ -12,7 +12,10 @@ template <typename T>
 class Mailbox {
  public:
   void push(std::uint64_t cycle, T item) { items_.emplace_back(cycle, std::move(item)); }
+  bool empty() const { return items_.empty(); }
   bool ready(std::uint64_t cycle) const { return !items_.empty() && items_.front().first < cycle; }
+  /// First cycle in which the front item can be taken; there must be one.
+  std::uint64_t ready_at() const { return items_.front().first + 1; }
   T& front() { return items_.front().second; }
   T take(std::uint64_t cycle) {
     taken_ = cycle == taken_in_ ? taken_ + 1 : 1;

@@ -7,6 +7,7 @@ OutputBuffer::OutputBuffer(const sc_core::sc_module_name& name, const MachineCon
       psums("psums", static_cast<unsigned>(config.array.columns)),
       words("words", static_cast<unsigned>(config.array.columns)),
       config_(config),
+      store_(config.output_buffer),
       columns_(static_cast<std::size_t>(config.array.columns)) {
   SC_HAS_PROCESS(OutputBuffer);
   SC_METHOD(step);
@@ -37,7 +38,7 @@ void OutputBuffer::start(const Job& new_job) {
   psum_vector_bytes_ = lanes_ * config_.psum_bytes(static_cast<int>(tiling.d.weight.bits));
   const auto positions = static_cast<std::size_t>(tiling.positions(0));
   for (auto& half : sums_) half.resize(std::max(half.size(), tiling.k_tiles > 1 ? positions * columns_ : 0));
-  for (auto& half : words_) half.resize(std::max(half.size(), positions * static_cast<std::size_t>(lanes_)));
+  store_.start(tiling);
 }
 
 void OutputBuffer::store_sums() {
@@ -46,17 +47,17 @@ void OutputBuffer::store_sums() {
   const std::uint32_t index = tag.read().index;
   PsumWord* to = &sums_[index >> 31][(index & 0x7fffffff) * columns_];
   for (std::size_t column = 0; column < columns_; ++column) to[column] = psums[column].read();
-  count_write(psum_vector_bytes_);
+  store_.count_write(psum_vector_bytes_);
 }
 
 void OutputBuffer::store_words() {
   ++words_ready_;
   const std::uint32_t index = word_tag.read().index;
-  std::uint8_t* to = &words_[index >> 31][(index & 0x7fffffff) * static_cast<std::size_t>(lanes_)];
+  std::uint8_t* to = store_.words(index >> 31, index & 0x7fffffff);
   for (std::size_t column = 0; column < columns_; ++column) {
     for (std::size_t lane = 0; lane < static_cast<std::size_t>(pack_); ++lane) *to++ = words[column].read().lane[lane];
   }
-  count_write(lanes_);
+  store_.count_write(lanes_);
 }
 
 }  // namespace lpa::hw

@@ -9,6 +9,7 @@
 
 #include "hw_model/array/wires.h"
 #include "hw_model/control/wires.h"
+#include "hw_model/memory/output_store.h"
 
 namespace lpa::hw {
 
@@ -32,38 +33,28 @@ class OutputBuffer : public sc_core::sc_module {
     return static_cast<std::uint32_t>((visit % 2) << 31 | position);
   }
 
+  OutputStore& store() { return store_; }
+  const OutputStore& store() const { return store_; }
+
   /// The sums of a position, one PsumWord per column. sums_returned must say that they are there.
   const PsumWord* sums(std::int64_t visit, std::int64_t position) const {
     return &sums_[static_cast<std::size_t>(visit % 2)][static_cast<std::size_t>(position) * columns_];
   }
-  std::uint8_t word(std::int64_t visit, std::int64_t position, std::int64_t channel) const {
-    return words_[static_cast<std::size_t>(visit % 2)][static_cast<std::size_t>(position * lanes_ + channel)];
-  }
-  /// Counts the accesses that move `bytes` bytes.
-  void count_read(std::int64_t bytes) { reads_ += accesses(bytes); }
-  void count_write(std::int64_t bytes) { writes_ += accesses(bytes); }
-
-  std::uint64_t reads() const { return reads_; }
-  std::uint64_t writes() const { return writes_; }
 
  private:
   void step();
   void start(const Job& job);
   void store_sums();
   void store_words();
-  std::uint64_t accesses(std::int64_t bytes) const {
-    return static_cast<std::uint64_t>(config_.output_buffer.accesses(bytes));
-  }
 
   const MachineConfig& config_;
+  OutputStore store_;
   std::size_t columns_;
   std::int64_t pack_ = 1, lanes_ = 1;
   std::int64_t psum_vector_bytes_ = 0;
   std::array<std::vector<PsumWord>, 2> sums_;
-  std::array<std::vector<std::uint8_t>, 2> words_;
   std::uint32_t job_number_ = 0;
   std::int64_t sums_returned_ = 0, words_ready_ = 0;
-  std::uint64_t reads_ = 0, writes_ = 0;
 };
 
 }  // namespace lpa::hw

@@ -1,0 +1,73 @@
+// What the weight buffer and the input buffer do at an edge of the clock: two halves of SRAM and the engine that fills
+// them ahead of their reader. No SystemC: both models of the machine run it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "hw_model/control/job.h"
+#include "hw_model/memory/dma_port.h"
+#include "hw_model/stall_gate.h"
+#include "hw_model/timeline.h"
+
+namespace lpa::hw {
+
+/// Which of a schedule's fetch lists a buffer serves.
+enum class FillKind { weights, inputs };
+
+/// Fetch f of the list goes to half f % 2, as soon as the reader has released fetch f - 2. Data may be read as soon as
+/// `level` says that they are there.
+class FillLogic {
+ public:
+  FillLogic(FillKind kind, const MachineConfig& config, DmaPort& port);
+
+  /// One edge. `released`: fetches of the layer that the reader is done with.
+  void step(std::uint64_t cycle, const Job& job, std::int64_t released);
+  void reset();
+  /// The first edge after `cycle` at which step() would do anything if its inputs stay as they are.
+  std::uint64_t next(std::uint64_t cycle, std::int64_t released) const;
+
+  const FillLevel& level() const { return level_; }
+
+  /// A byte of a fetch. `level` must say that it is there.
+  std::uint8_t byte(std::int64_t fetch, std::int64_t offset) const { return data(fetch)[offset]; }
+  const std::uint8_t* data(std::int64_t fetch) const { return halves_[static_cast<std::size_t>(fetch % 2)].data(); }
+  /// Counts the accesses that gather `bytes` bytes, `times` times.
+  void count_read(std::int64_t bytes, std::int64_t times = 1) {
+    reads_ += static_cast<std::uint64_t>(config_.accesses(bytes) * times);
+  }
+  const BufferConfig& config() const { return config_; }
+
+  std::uint64_t reads() const { return reads_; }
+  std::uint64_t writes() const { return writes_; }
+  void set_timeline(Timeline* timeline) { timeline_ = timeline; }
+
+ private:
+  void start(const Job& job);
+  bool may_request(std::uint64_t cycle, std::int64_t released) const;
+  void request(std::uint64_t cycle);
+  void receive(std::uint64_t cycle);
+  void report_released(std::uint64_t cycle, std::int64_t released);
+
+  FillKind kind_;
+  BufferConfig config_;
+  int burst_bytes_;
+  DmaPort& port_;
+  StallGate gate_;
+  std::array<std::vector<std::uint8_t>, 2> halves_;
+  const std::vector<Fetch>* fetches_ = nullptr;
+  std::uint32_t job_number_ = 0;
+  std::int64_t requested_fetch_ = 0;  ///< The fetch being requested, and how much of it has been.
+  std::int64_t requested_bytes_ = 0;
+  std::int64_t received_fetch_ = 0;
+  FillLevel level_;
+  std::uint64_t write_busy_until_ = 0;  ///< The write port is taken up to this cycle.
+  std::uint64_t reads_ = 0, writes_ = 0;
+
+  Timeline* timeline_ = nullptr;
+  std::array<std::uint64_t, 2> first_request_{};  ///< Per half.
+  std::int64_t reported_ = 0;                     ///< Fetches whose release has been reported.
+};
+
+}  // namespace lpa::hw

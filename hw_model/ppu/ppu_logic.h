@@ -1,0 +1,91 @@
+// What the post-processing unit does at an edge of the clock: residual addition, pooling, re-encoding and ReLU on
+// ppu.lanes elements per cycle. No SystemC: both models of the machine run it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "hw_model/control/job.h"
+#include "hw_model/memory/fill_logic.h"
+#include "hw_model/memory/output_logic.h"
+#include "hw_model/memory/output_store.h"
+#include "hw_model/ppu/ppu_datapath.h"
+
+namespace lpa::hw {
+
+/// Elements are processed in the order (position, channel) of each visit. A convolution's element is an encoded word,
+/// with its residual if there is one: 1 lane-cycle. An addition's element is a pair of words: 1. A pool's output
+/// element takes one lane-cycle per window position, padding included. An element is taken as soon as its operands are
+/// there; its result is handed to the output engine with the last channel of its position.
+/// A visit begins when its half of the output buffer is drained; of a convolution the sequencer has seen to that.
+class PpuLogic {
+ public:
+  /// What the unit sees of other blocks at an edge.
+  struct Inputs {
+    std::int64_t words_ready = 0;  ///< Encoded vectors of the layer in the output buffer.
+    const FillLevel& input_level;
+    const FillLevel& residual_level;
+    std::int64_t visits_drained = 0;
+  };
+
+  PpuLogic(const MachineConfig& config, FillLogic& input_buffer, OutputStore& store, OutputLogic& output);
+
+  void step(std::uint64_t cycle, const Job& job, const Inputs& inputs);
+  void reset();
+
+  PpuState state() const { return state_; }
+  std::int64_t inputs_released() const { return inputs_released_; }  ///< Of layers that do not use the array.
+  /// The encoded vector that the unit is at: it can go on when words_ready is larger.
+  std::int64_t vector() const { return words_before_ + position_; }
+  /// Whether all visits of the layer are done, or there is no layer.
+  bool done() const { return schedule_ == nullptr || visit_->done(); }
+
+  /// Off: results are zeros, whatever the operands; nothing else changes.
+  void set_values(bool on) { values_ = on; }
+  void set_timeline(Timeline* timeline) { timeline_ = timeline; }
+  std::uint64_t elements() const { return elements_; }        ///< Lane-cycles of work done.
+  std::uint64_t saturations() const { return saturations_; }  ///< Sums of the unit's adder that did not fit.
+  std::uint64_t nar_operands() const { return nar_operands_; }
+
+ private:
+  void start(const Job& job);
+  void work(std::uint64_t cycle, const Inputs& inputs);
+  PpuState operands(const Inputs& inputs) const;
+  std::uint8_t compute();
+  std::uint8_t pool();
+  std::uint8_t input_word(std::int64_t y, std::int64_t x, std::int64_t channel) const;
+  std::uint8_t residual_word() const;
+  void store(std::uint64_t cycle, std::uint8_t word);
+  void finish_position(std::uint64_t cycle);
+  void finish_visit(std::uint64_t cycle);
+
+  int lanes_;
+  const formats::Arithmetic& arithmetic_;
+  FillLogic& input_buffer_;
+  OutputStore& store_;
+  OutputLogic& output_;
+  StallGate gate_;
+  bool values_ = true;
+
+  const Schedule* schedule_ = nullptr;
+  std::optional<VisitCursor> visit_;
+  std::optional<PpuDatapath> datapath_;
+  std::uint32_t job_number_ = 0;
+  PpuState state_ = PpuState::idle;
+  std::int64_t inputs_released_ = 0;
+  std::int64_t element_cost_ = 1;  ///< Lane-cycles per output element.
+  std::int64_t credit_ = 0;        ///< Lane-cycles spent on the element at hand.
+  std::int64_t position_ = 0;      ///< Of the visit.
+  std::int64_t channel_ = 0;       ///< Of the n-tile.
+  std::int64_t words_before_ = 0;  ///< Encoded vectors of earlier visits.
+  std::vector<std::uint8_t> segment_;
+  std::uint64_t elements_ = 0;
+  std::uint64_t saturations_ = 0, nar_operands_ = 0;
+  formats::AccumulateEvents events_before_;  ///< Of earlier layers.
+
+  Timeline* timeline_ = nullptr;
+  std::uint64_t visit_begin_ = 0;  ///< Edge of the visit's first element; 0: none yet.
+};
+
+}  // namespace lpa::hw
