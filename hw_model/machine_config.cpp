@@ -226,6 +226,11 @@ void MachineConfig::validate() const {
   require_range("stall.seed", stall.seed, 0, 2147483647);
 }
 
+std::uint64_t MachineConfig::period_ps() const {
+  const auto mhz = static_cast<std::uint64_t>(clock_mhz);
+  return (1'000'000 + mhz / 2) / mhz;
+}
+
 int MachineConfig::psum_bytes(int weight_bits) const {
   constexpr int exponent_bits = 11;
   const auto& widths = arithmetic.widths(weight_bits);

@@ -71,6 +71,8 @@ struct MachineConfig {
   /// Throws ConfigError for the first parameter that is out of its range.
   void validate() const;
 
+  /// The clock's period in ps, rounded: what every model of the machine keeps time with.
+  std::uint64_t period_ps() const;
   /// Weights per PE for a weight width of 8, 4 or 2 bits.
   static int pack(int weight_bits) { return 8 / weight_bits; }
   /// MACs per cycle of the whole array.

@@ -15,7 +15,7 @@ Waveform::~Waveform() {
 }
 
 void Waveform::record() {
-  const double period_ps = 1e6 / machine_.config().clock_mhz;
+  const auto period_ps = static_cast<double>(machine_.config().period_ps());
   const auto cycles = [period_ps](std::uint64_t count) {
     return sc_core::sc_time(period_ps * static_cast<double>(count), sc_core::SC_PS);
   };

@@ -12,7 +12,7 @@
 #include "hw_model/driver/host.h"
 #include "hw_model/driver/program.h"
 #include "hw_model/machine.h"
-#include "hw_model/memory/ideal_memory.h"
+#include "hw_model/memory/external_memory.h"
 #include "hw_model/waveform.h"
 
 namespace lpa::driver {
@@ -124,10 +124,10 @@ RunResult run_network(const hw::MachineConfig& config, const workloads::LayerGra
   const Program program = compile(config, graph, model);
   Session session(graph, model, program, inputs, options);
 
-  sc_core::sc_clock clock("clock", sc_core::sc_time(1e6 / config.clock_mhz, sc_core::SC_PS));
+  sc_core::sc_clock clock("clock", sc_core::sc_time(static_cast<double>(config.period_ps()), sc_core::SC_PS));
   sc_core::sc_signal<bool> irq("irq");
   hw::Machine machine("machine", config);
-  hw::IdealMemory memory("memory", config);
+  hw::ExternalMemory memory("memory", config);
   Host host("host", [&session](Host& self) { session(self); });
   machine.clk(clock);
   machine.irq(irq);

@@ -7,14 +7,14 @@
 
 #include "hw_model/driver/host.h"
 #include "hw_model/machine.h"
-#include "hw_model/memory/ideal_memory.h"
+#include "hw_model/memory/external_memory.h"
 
 namespace lpa::test {
 
 class MachineBench {
  public:
   explicit MachineBench(const hw::MachineConfig& config)
-      : clock_("clock", sc_core::sc_time(1e6 / config.clock_mhz, sc_core::SC_PS)),
+      : clock_("clock", sc_core::sc_time(static_cast<double>(config.period_ps()), sc_core::SC_PS)),
         machine("machine", config),
         memory("memory", config),
         host_("host", [this](driver::Host& host) { software_(host); }) {
@@ -42,7 +42,7 @@ class MachineBench {
  public:
   sc_core::sc_signal<bool> irq{"irq"};
   hw::Machine machine;
-  hw::IdealMemory memory;
+  hw::ExternalMemory memory;
 
  private:
   driver::Host host_;

@@ -1,4 +1,4 @@
-#include "hw_model/memory/ideal_memory.h"
+#include "hw_model/memory/external_memory.h"
 
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@ struct SilentHost : sc_core::sc_module {
   explicit SilentHost(const sc_core::sc_module_name& name) : sc_module(name) {}
 };
 
-/// A DMA and an ideal memory on one clock of 2 ns.
+/// A DMA and a memory on one clock of 2 ns.
 class MemoryBench {
  public:
   explicit MemoryBench(const MachineConfig& config)
@@ -44,7 +44,7 @@ class MemoryBench {
   sc_core::sc_signal<bool> reset{"reset"};
 
  private:
-  IdealMemory memory_;
+  ExternalMemory memory_;
   SilentHost host_;
 };
 
@@ -58,7 +58,7 @@ std::uint64_t read_latency(MemoryBench& bench, std::size_t bytes) {
 
 // The request leaves at the next edge (1), is transferred in ceil(bytes / bytes_per_cycle) cycles, waits `latency`
 // cycles, and is seen by the DMA at the edge after the response (1).
-TEST(IdealMemoryTiming, AReadTakesLatencyPlusTransfer) {
+TEST(IdealTiming, AReadTakesLatencyPlusTransfer) {
   MachineConfig config;
   config.memory.latency = 10;
   config.memory.bytes_per_cycle = 16;
@@ -66,7 +66,7 @@ TEST(IdealMemoryTiming, AReadTakesLatencyPlusTransfer) {
   EXPECT_EQ(read_latency(bench, 64), 1u + 4 + 10 + 1);
 }
 
-TEST(IdealMemoryTiming, LessThanACyclesWorthTakesACycle) {
+TEST(IdealTiming, LessThanACyclesWorthTakesACycle) {
   MachineConfig config;
   config.memory.latency = 0;
   config.memory.bytes_per_cycle = 16;
@@ -74,7 +74,7 @@ TEST(IdealMemoryTiming, LessThanACyclesWorthTakesACycle) {
   EXPECT_EQ(read_latency(bench, 1), 1u + 1 + 0 + 1);
 }
 
-TEST(IdealMemoryTiming, TransactionsShareTheBandwidthAndHideTheLatency) {
+TEST(IdealTiming, TransactionsShareTheBandwidthAndHideTheLatency) {
   MachineConfig config;
   config.memory.latency = 20;
   config.memory.bytes_per_cycle = 16;
@@ -92,7 +92,7 @@ TEST(IdealMemoryTiming, TransactionsShareTheBandwidthAndHideTheLatency) {
   for (std::size_t i = 1; i < 8; ++i) EXPECT_EQ(at[i] - at[i - 1], 4u) << i;
 }
 
-TEST(IdealMemory, GivesBackWhatWasWritten) {
+TEST(ExternalMemory, GivesBackWhatWasWritten) {
   MemoryBench bench(MachineConfig{});
   bench.request(0x1234, 7, true);
   while (bench.completed() < 1 && bench.cycle < 500) bench.step();
@@ -110,7 +110,7 @@ TEST(IdealMemory, GivesBackWhatWasWritten) {
   EXPECT_EQ(bench.dma.bursts(), 2u);
 }
 
-TEST(IdealMemory, AnAccessAcrossItsEndIsAnError) {
+TEST(ExternalMemory, AnAccessAcrossItsEndIsAnError) {
   MachineConfig config;
   config.memory.mib = 1;
   MemoryBench bench(config);

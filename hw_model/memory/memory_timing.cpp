@@ -1,0 +1,11 @@
+#include "hw_model/memory/memory_timing.h"
+
+#include "hw_model/memory/ideal_timing.h"
+
+namespace lpa::hw {
+
+std::unique_ptr<MemoryTiming> make_memory_timing(const MachineConfig& config) {
+  return std::make_unique<IdealTiming>(config);
+}
+
+}  // namespace lpa::hw

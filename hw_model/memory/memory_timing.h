@@ -1,0 +1,33 @@
+// When external memory answers. No SystemC: the same object serves every model of the machine.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "hw_model/machine_config.h"
+
+namespace lpa::hw {
+
+/// One figure of a memory, for the report.
+struct MemoryStatistic {
+  const char* name;
+  const char* unit;
+  const char* description;
+  std::uint64_t value;
+};
+
+/// An answer depends on nothing but the transactions that arrived before, so it is known at once.
+class MemoryTiming {
+ public:
+  virtual ~MemoryTiming() = default;
+  /// A transaction arrives at `arrival` (ps since the start), not before any earlier one. Returns when its response
+  /// begins (ps, not before `arrival`).
+  virtual std::uint64_t serve(std::uint64_t address, std::uint64_t bytes, bool write, std::uint64_t arrival) = 0;
+  virtual std::vector<MemoryStatistic> statistics() const { return {}; }
+};
+
+/// The memory that the configuration names.
+std::unique_ptr<MemoryTiming> make_memory_timing(const MachineConfig& config);
+
+}  // namespace lpa::hw
