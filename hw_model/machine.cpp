@@ -129,6 +129,7 @@ void Machine::trace_pins(sc_core::sc_trace_file* file, const std::string& prefix
 void Machine::set_timeline(Timeline* timeline) {
   weight_buffer_.logic().set_timeline(timeline);
   input_buffer_.logic().set_timeline(timeline);
+  output_buffer_.set_timeline(timeline);
   output_port_.logic().set_timeline(timeline);
   ppu_.logic().set_timeline(timeline);
   controller_.logic().set_timeline(timeline);

@@ -19,7 +19,7 @@ enum class Track : std::uint8_t {
   weight_buffer_1,
   input_buffer_0,
   input_buffer_1,
-  output_buffer_0,  ///< A visit in half 0 of the buffer: from its first sum or word to its last acknowledged write.
+  output_buffer_0,  ///< A visit's results in half 0: from its first element in the PPU to its last acknowledged write.
   output_buffer_1,
   weight_loader,  ///< A tile's rows on their way into the shadow registers. index: tile of the layer.
   array,          ///< A tile's vectors, first to last. index: tile of the layer.

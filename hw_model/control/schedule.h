@@ -25,6 +25,14 @@ constexpr std::uint8_t word_in_byte(std::uint8_t byte, std::int64_t bit, std::in
   return static_cast<std::uint8_t>(byte >> (bit % 8) & ((1 << bits) - 1));
 }
 
+/// The sum that a channel starts from, as it stands in memory: Tiling::bias_bytes bytes.
+inline formats::Psum read_bias(const std::uint8_t* bytes) {
+  std::uint32_t value = 0;
+  for (int i = 3; i >= 0; --i) value = value << 8 | bytes[i];
+  const std::uint32_t exponent = bytes[4] | std::uint32_t{bytes[5]} << 8;
+  return {static_cast<std::int32_t>(value), static_cast<std::int16_t>(exponent), false};
+}
+
 /// Sizes of a layer's tiles on a machine. For a layer without array, n_tiles = k_tiles = 1.
 struct Tiling {
   static constexpr std::int64_t bias_bytes = 8;  ///< int32 value, int16 exponent, uint16 flags.

@@ -44,12 +44,7 @@ void Sequencer::step() {
 
 void Sequencer::set_cause(Cause why) {
   cause.write(why);
-  if (timeline_ == nullptr || why == cause_) return;
-  if (cause_ != Cause::busy && cause_ != Cause::idle) {
-    timeline_->add({.track = Track::stall, .cause = cause_, .begin = cause_begin_, .end = cycle_});
-  }
-  cause_ = why;
-  cause_begin_ = cycle_;
+  cause_track_.set(why, cycle_);
 }
 
 void Sequencer::start(const Job& new_job) {

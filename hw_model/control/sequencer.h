@@ -9,6 +9,7 @@
 #include <systemc>
 
 #include "hw_model/array/wires.h"
+#include "hw_model/control/cause_track.h"
 #include "hw_model/control/weight_loader.h"
 #include "hw_model/control/wires.h"
 #include "hw_model/counters.h"
@@ -44,7 +45,10 @@ class Sequencer : public sc_core::sc_module {
 
   std::uint64_t macs() const { return macs_; }
   std::uint64_t vectors() const { return vectors_; }
-  void set_timeline(Timeline* timeline) { timeline_ = timeline; }
+  void set_timeline(Timeline* timeline) {
+    timeline_ = timeline;
+    cause_track_.set_timeline(timeline);
+  }
 
  private:
   /// Where row r of the tile reads: kernel offsets in input pixels and the channel's place in the pixel.
@@ -86,9 +90,8 @@ class Sequencer : public sc_core::sc_module {
   std::uint64_t cycle_ = 0;
 
   Timeline* timeline_ = nullptr;
-  std::uint64_t tile_begin_ = 0;   ///< Edge of the tile's first vector.
-  Cause cause_ = Cause::idle;      ///< Of the last edge,
-  std::uint64_t cause_begin_ = 0;  ///< since this one.
+  std::uint64_t tile_begin_ = 0;  ///< Edge of the tile's first vector.
+  CauseTrack cause_track_;
 };
 
 }  // namespace lpa::hw

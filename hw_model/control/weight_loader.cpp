@@ -104,16 +104,10 @@ void WeightLoader::load_biases() {
   const std::int64_t first = tile_->weight_offset(0) - channels * Tiling::bias_bytes;
   auto& biases = biases_[static_cast<std::size_t>(tile_->visit().index() % 2)];
   std::ranges::fill(biases, PsumWord{});
-  for (std::int64_t channel = 0; channel < channels; ++channel) {
-    const std::int64_t at = first + channel * Tiling::bias_bytes;
-    std::uint32_t value = 0;
-    std::uint32_t exponent = 0;
-    for (int i = 0; i < 4; ++i) value |= std::uint32_t{buffer_.byte(fetch, at + i)} << (8 * i);
-    for (int i = 0; i < 2; ++i) exponent |= std::uint32_t{buffer_.byte(fetch, at + 4 + i)} << (8 * i);
-    auto& lane =
-        biases[static_cast<std::size_t>(channel / tiling.pack)].lane[static_cast<std::size_t>(channel % tiling.pack)];
-    lane.value = static_cast<std::int32_t>(value);
-    lane.exponent = static_cast<std::int16_t>(exponent);
+  const std::uint8_t* bytes = buffer_.data(fetch) + first;
+  for (std::int64_t channel = 0; channel < channels; ++channel, bytes += Tiling::bias_bytes) {
+    biases[static_cast<std::size_t>(channel / tiling.pack)].lane[static_cast<std::size_t>(channel % tiling.pack)] =
+        read_bias(bytes);
   }
   buffer_.count_read(channels * Tiling::bias_bytes);
 }

@@ -43,11 +43,13 @@ void Host::thread() {
   } catch (...) {  // Handed to the caller of rethrow(): an exception must not pass the kernel.
     failure_ = std::current_exception();
   }
+  finished_ = true;
   sc_core::sc_stop();
 }
 
 void Host::rethrow() const {
   if (failure_) std::rethrow_exception(failure_);
+  if (!finished_) throw MachineError("the machine stopped without an interrupt: nothing is left that could happen");
 }
 
 void Host::transport(tlm_utils::simple_initiator_socket<Host>& socket, tlm::tlm_command command, std::uint64_t address,

@@ -36,7 +36,8 @@ class Host : public sc_core::sc_module {
   /// it and returns the counters. Throws MachineError if the machine ends with an error: it names descriptor and field.
   hw::Counters run(std::uint64_t descriptor_address, const std::vector<hw::Descriptor>& descriptors);
 
-  /// Throws what the software threw, if anything. Call after sc_start.
+  /// Throws what the software threw, if anything, and MachineError if it waits for something that will never happen.
+  /// Call after sc_start.
   void rethrow() const;
 
  private:
@@ -46,6 +47,7 @@ class Host : public sc_core::sc_module {
                  std::uint8_t* data, std::size_t bytes, const char* what);
 
   std::function<void(Host&)> software_;
+  bool finished_ = false;
   std::exception_ptr failure_;
 };
 

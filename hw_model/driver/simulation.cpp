@@ -1,18 +1,12 @@
 #include "hw_model/driver/simulation.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#include <pthread.h>
-#include <sanitizer/common_interface_defs.h>
-#endif
-
 #include <memory>
 
 #include <fmt/format.h>
 
 #include "hw_model/driver/host.h"
 #include "hw_model/driver/program.h"
-#include "hw_model/machine.h"
-#include "hw_model/memory/external_memory.h"
+#include "hw_model/driver/system.h"
 #include "hw_model/waveform.h"
 
 namespace lpa::driver {
@@ -100,21 +94,6 @@ class Session {
   RunResult result_;
 };
 
-/// SystemC tells AddressSanitizer of every switch to a coroutine's stack, but not where the main stack is when it
-/// returns to it; an exception would then be reported as a stack overflow. This tells it.
-void restore_sanitizer_stack() {
-#if defined(__SANITIZE_ADDRESS__)
-  pthread_attr_t attributes;
-  void* stack = nullptr;
-  std::size_t size = 0;
-  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
-  pthread_attr_getstack(&attributes, &stack, &size);
-  pthread_attr_destroy(&attributes);
-  __sanitizer_start_switch_fiber(nullptr, stack, size);
-  __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr);
-#endif
-}
-
 }  // namespace
 
 RunResult run_network(const hw::MachineConfig& config, const workloads::LayerGraph& graph,
@@ -124,24 +103,14 @@ RunResult run_network(const hw::MachineConfig& config, const workloads::LayerGra
   const Program program = compile(config, graph, model);
   Session session(graph, model, program, inputs, options);
 
-  sc_core::sc_clock clock("clock", sc_core::sc_time(static_cast<double>(config.period_ps()), sc_core::SC_PS));
-  sc_core::sc_signal<bool> irq("irq");
-  hw::Machine machine("machine", config);
-  hw::ExternalMemory memory("memory", config);
-  Host host("host", [&session](Host& self) { session(self); });
-  machine.clk(clock);
-  machine.irq(irq);
-  machine.memory_socket().bind(memory.machine);
-  host.irq(irq);
-  host.memory.bind(memory.host);
-  host.registers.bind(machine.control_socket());
+  System system(config, options.model, [&session](Host& self) { session(self); });
+  system.set_values(options.values);
+  system.set_timeline(options.timeline);
   std::unique_ptr<hw::Waveform> waveform;
-  if (!options.waveform.file.empty()) {
-    waveform = std::make_unique<hw::Waveform>("waveform", machine, options.waveform);
+  if (!options.waveform.file.empty() && system.pin_level() != nullptr) {
+    waveform = std::make_unique<hw::Waveform>("waveform", *system.pin_level(), options.waveform);
   }
-  sc_core::sc_start();
-  restore_sanitizer_stack();
-  host.rethrow();
+  system.run();
   return session.take_result();
 }
 

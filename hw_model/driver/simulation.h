@@ -8,7 +8,9 @@
 
 #include "hw_model/counters.h"
 #include "hw_model/driver/machine_error.h"
+#include "hw_model/driver/model_kind.h"
 #include "hw_model/machine_config.h"
+#include "hw_model/timeline.h"
 #include "hw_model/waveform_window.h"
 #include "quant/lpq/quantized_model.h"
 #include "quant/lpq/software_machine.h"
@@ -39,10 +41,13 @@ struct RunOptions {
   bool keep_maps = false;                              ///< Read back every layer's output words.
   std::function<void(int image, int layer)> progress;  ///< Called before each layer; may be empty.
   const std::atomic<bool>* cancel = nullptr;           ///< Checked between layers.
-  hw::WaveformWindow waveform;                         ///< Traced if it names a file.
+  ModelKind model = ModelKind::fast;
+  bool values = true;                ///< Off (fast only): cycles, traffic and counters; all words are zeros.
+  hw::Timeline* timeline = nullptr;  ///< Receives what the machine does.
+  hw::WaveformWindow waveform;       ///< Pin-level only: traced if it names a file.
 };
 
-/// Builds the pin-level machine and its host, runs all inputs through all layers and returns what the host learned
+/// Builds the machine and its host, runs all inputs through all layers and returns what the host learned
 /// through TLM transactions. Once per process (SystemC elaborates once); call it from sc_main. Throws MachineError,
 /// hw::ConfigError.
 RunResult run_network(const hw::MachineConfig& config, const workloads::LayerGraph& graph,

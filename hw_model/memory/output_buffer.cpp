@@ -16,6 +16,7 @@ OutputBuffer::OutputBuffer(const sc_core::sc_module_name& name, const MachineCon
 }
 
 void OutputBuffer::step() {
+  ++cycle_;
   if (reset.read()) {
     sums_returned_ = words_ready_ = 0;
   } else if (job.read().number != job_number_) {
@@ -39,6 +40,8 @@ void OutputBuffer::start(const Job& new_job) {
   const auto positions = static_cast<std::size_t>(tiling.positions(0));
   for (auto& half : sums_) half.resize(std::max(half.size(), tiling.k_tiles > 1 ? positions * columns_ : 0));
   store_.start(tiling);
+  visit_.emplace(*new_job.schedule);
+  visit_words_ = 0;
 }
 
 void OutputBuffer::store_sums() {
@@ -52,12 +55,25 @@ void OutputBuffer::store_sums() {
 
 void OutputBuffer::store_words() {
   ++words_ready_;
+  if (timeline_ != nullptr) report_word();
   const std::uint32_t index = word_tag.read().index;
   std::uint8_t* to = store_.words(index >> 31, index & 0x7fffffff);
   for (std::size_t column = 0; column < columns_; ++column) {
     for (std::size_t lane = 0; lane < static_cast<std::size_t>(pack_); ++lane) *to++ = words[column].read().lane[lane];
   }
   store_.count_write(lanes_);
+}
+
+void OutputBuffer::report_word() {
+  if (visit_words_++ == 0) visit_begin_ = cycle_;
+  if (visit_words_ < visit_->positions()) return;
+  timeline_->add({.track = Track::encoder,
+                  .begin = visit_begin_,
+                  .end = cycle_ + 1,
+                  .index = visit_->index(),
+                  .n_tile = visit_->n_tile()});
+  visit_->next();
+  visit_words_ = 0;
 }
 
 }  // namespace lpa::hw

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <systemc>
@@ -10,6 +11,7 @@
 #include "hw_model/array/wires.h"
 #include "hw_model/control/wires.h"
 #include "hw_model/memory/output_store.h"
+#include "hw_model/timeline.h"
 
 namespace lpa::hw {
 
@@ -33,6 +35,7 @@ class OutputBuffer : public sc_core::sc_module {
     return static_cast<std::uint32_t>((visit % 2) << 31 | position);
   }
 
+  void set_timeline(Timeline* timeline) { timeline_ = timeline; }
   OutputStore& store() { return store_; }
   const OutputStore& store() const { return store_; }
 
@@ -46,6 +49,7 @@ class OutputBuffer : public sc_core::sc_module {
   void start(const Job& job);
   void store_sums();
   void store_words();
+  void report_word();
 
   const MachineConfig& config_;
   OutputStore store_;
@@ -55,6 +59,12 @@ class OutputBuffer : public sc_core::sc_module {
   std::array<std::vector<PsumWord>, 2> sums_;
   std::uint32_t job_number_ = 0;
   std::int64_t sums_returned_ = 0, words_ready_ = 0;
+  std::uint64_t cycle_ = 0;
+
+  Timeline* timeline_ = nullptr;
+  std::optional<VisitCursor> visit_;  ///< Whose words come next.
+  std::int64_t visit_words_ = 0;
+  std::uint64_t visit_begin_ = 0;  ///< Edge of the visit's first word.
 };
 
 }  // namespace lpa::hw

@@ -67,10 +67,16 @@ void OutputLogic::receive(std::uint64_t cycle) {
     }
     port_.retire(std::move(burst));
   }
-  if (visit_is_drained()) {
-    ended_[static_cast<std::size_t>(drained_ % 2)] = false;
-    ++drained_;
+  if (!visit_is_drained()) return;
+  const auto half = static_cast<std::size_t>(drained_ % 2);
+  ended_[half] = false;
+  if (timeline_ != nullptr) {
+    timeline_->add({.track = half == 0 ? Track::output_buffer_0 : Track::output_buffer_1,
+                    .begin = visit_begin_[half],
+                    .end = cycle + 1,
+                    .index = drained_});
   }
+  ++drained_;
 }
 
 bool OutputLogic::may_request_residual() const {

@@ -41,6 +41,10 @@ class OutputLogic {
   }
   /// Storage for a segment's bytes: what a sent one has left, if anything. Empty.
   std::vector<std::uint8_t> segment_storage();
+  /// The post-processing unit has begun a visit at this edge.
+  void begin_visit(std::int64_t visit, std::uint64_t cycle) {
+    visit_begin_[static_cast<std::size_t>(visit % 2)] = cycle;
+  }
   void set_timeline(Timeline* timeline) { timeline_ = timeline; }
 
  private:
@@ -73,6 +77,7 @@ class OutputLogic {
   std::vector<std::vector<std::uint8_t>> spare_;
 
   Timeline* timeline_ = nullptr;
+  std::array<std::uint64_t, 2> visit_begin_{};      ///< Per half.
   std::uint64_t first_read_ = 0, first_write_ = 0;  ///< Of the visit at hand; 0: none yet.
 };
 

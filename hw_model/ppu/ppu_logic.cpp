@@ -57,7 +57,10 @@ void PpuLogic::work(std::uint64_t cycle, const Inputs& inputs) {
       break;
     }
     now = PpuState::working;
-    if (visit_begin_ == 0) visit_begin_ = cycle;
+    if (visit_begin_ == 0) {
+      visit_begin_ = cycle;
+      output_.begin_visit(visit_->index(), cycle);
+    }
     const std::int64_t spent = std::min(budget, element_cost_ - credit_);
     budget -= spent;
     credit_ += spent;

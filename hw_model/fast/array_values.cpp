@@ -1,0 +1,145 @@
+#include "hw_model/fast/array_values.h"
+
+#include <algorithm>
+#include <span>
+
+namespace lpa::hw {
+namespace {
+
+/// What of a format the array sees: the scale factor only moves the encoder's constant.
+std::array<std::int64_t, 4> shape(const FormatFields& f) {
+  return {f.bits, f.es, f.rs, f.regime};
+}
+
+formats::LpFormat to_format(const FormatFields& f) {
+  return {static_cast<int>(f.bits), static_cast<int>(f.es), static_cast<int>(f.rs), 0,
+          f.regime == 0 ? formats::Regime::bounded : formats::Regime::terminated};
+}
+
+}  // namespace
+
+ArrayValues::ArrayValues(const MachineConfig& config, const FillLogic& weights, const FillLogic& inputs,
+                         OutputStore& store)
+    : arithmetic_(config.arithmetic), weight_buffer_(weights), input_buffer_(inputs), store_(store) {}
+
+void ArrayValues::start(const Schedule& schedule) {
+  schedule_ = &schedule;
+  panel_.reset();
+  panel_fetch_ = -1;
+  const Tiling& tiling = schedule.tiling();
+  const Descriptor& d = tiling.d;
+  store_.start(tiling);
+  if (!values_) return;
+  const KernelKey key{shape(d.weight), shape(d.input), d.psum_lsb};
+  const int lsb = static_cast<int>(d.psum_lsb);
+  kernel_ = &kernels_.try_emplace(key, arithmetic_, to_format(d.weight), to_format(d.input), lsb).first->second;
+  const EncoderKey encoder_key{shape(d.encoded), d.weight.bits, d.psum_lsb, d.scale};
+  encoder_ = &encoders_
+                  .try_emplace(encoder_key, arithmetic_, to_format(d.encoded), static_cast<int>(d.weight.bits), lsb,
+                               static_cast<int>(d.scale))
+                  .first->second;
+}
+
+void ArrayValues::load_biases(const TileCursor& tile) {
+  if (!values_) return;
+  const Tiling& tiling = schedule_->tiling();
+  const std::int64_t count = tiling.tile_channels(tile.visit().n_tile());
+  Channels& loaded = channels(tile.visit());
+  loaded.weights.emplace(*kernel_, static_cast<std::size_t>(tiling.k), static_cast<std::size_t>(count));
+  loaded.start.clear();
+  const std::uint8_t* at =
+      weight_buffer_.data(tile.weight_fetch()) + tile.weight_offset(0) - count * Tiling::bias_bytes;
+  for (std::int64_t channel = 0; channel < count; ++channel, at += Tiling::bias_bytes) {
+    loaded.start.push_back(read_bias(at));
+  }
+}
+
+void ArrayValues::load_tile(const TileCursor& tile) {
+  if (!values_) return;
+  const Tiling& tiling = schedule_->tiling();
+  const std::int64_t bits = tiling.d.weight.bits;
+  const std::int64_t first = tiling.k_begin(tile.k_tile());
+  const std::uint8_t* data = weight_buffer_.data(tile.weight_fetch());
+  formats::GemmWeights& weights = *channels(tile.visit()).weights;
+  row_.resize(weights.channels());
+  for (std::int64_t k = first; k < first + tiling.k_rows(tile.k_tile()); ++k) {
+    const std::uint8_t* bytes = data + tile.weight_offset(k);
+    for (std::size_t n = 0; n < row_.size(); ++n) {
+      const auto bit = static_cast<std::int64_t>(n) * bits;
+      row_[n] = word_in_byte(bytes[bit / 8], bit, bits);
+    }
+    weights.set_row(static_cast<std::size_t>(k), std::span<const std::uint8_t>(row_));
+  }
+}
+
+void ArrayValues::compute(const VisitCursor& visit, std::int64_t first, std::int64_t count) {
+  if (!values_) return;
+  extend_panel(visit, first + count);
+  const Channels& loaded = channels(visit);
+  const std::size_t lanes = loaded.weights->channels();
+  sums_.resize(static_cast<std::size_t>(count) * lanes);
+  kernel_->run(*panel_, static_cast<std::size_t>(first), static_cast<std::size_t>(count), *loaded.weights, loaded.start,
+               sums_, events_);
+  const formats::Psum* sum = sums_.data();
+  const auto idle_lanes = static_cast<std::uint64_t>(schedule_->tiling().lanes) - lanes;
+  for (std::int64_t position = first; position < first + count; ++position) {
+    std::uint8_t* words = store_.words(visit.index(), position);
+    for (std::size_t lane = 0; lane < lanes; ++lane) words[lane] = static_cast<std::uint8_t>((*encoder_)(*sum++));
+    // Lanes without a channel hold zeros as weights: only NaR makes a difference to them.
+    events_.nar_products += static_cast<std::uint64_t>(nars_[static_cast<std::size_t>(position)]) * idle_lanes;
+  }
+}
+
+void ArrayValues::extend_panel(const VisitCursor& visit, std::int64_t end) {
+  const Tiling& tiling = schedule_->tiling();
+  const Pass& pass = visit.pass();
+  if (panel_fetch_ != pass.input_fetch) {
+    const std::int64_t positions = tiling.positions(pass.band);
+    panel_.emplace(*kernel_, static_cast<std::size_t>(tiling.k), static_cast<std::size_t>(positions));
+    nars_.assign(static_cast<std::size_t>(positions), 0);
+    panel_fetch_ = pass.input_fetch;
+    panel_filled_ = 0;
+  }
+  if (end <= panel_filled_) return;
+  const auto nar = static_cast<std::uint8_t>(1u << (tiling.d.input.bits - 1));
+  row_.resize(static_cast<std::size_t>(end - panel_filled_));
+  for (std::int64_t k = 0; k < tiling.k; ++k) {
+    read_row(pass, k, panel_filled_, end - panel_filled_);
+    panel_->set(static_cast<std::size_t>(k), static_cast<std::size_t>(panel_filled_),
+                std::span<const std::uint8_t>(row_));
+    for (std::size_t i = 0; i < row_.size(); ++i) {
+      if (row_[i] == nar) ++nars_[static_cast<std::size_t>(panel_filled_) + i];
+    }
+  }
+  panel_filled_ = end;
+}
+
+void ArrayValues::read_row(const Pass& pass, std::int64_t k, std::int64_t first, std::int64_t count) {
+  const Tiling& tiling = schedule_->tiling();
+  const Descriptor& d = tiling.d;
+  const std::int64_t tap = k / d.in_c;
+  const std::int64_t bit = (d.input_channel + k % d.in_c) * d.input.bits;
+  const std::int64_t top = tiling.band_first_row(pass.band);
+  const std::int64_t dx = tap % d.kernel_w * d.dilation_w - d.pad_left;
+  const std::int64_t dy = tap / d.kernel_w * d.dilation_h - d.pad_top;
+  const std::uint8_t* data = input_buffer_.data(pass.input_fetch) + bit / 8;
+  std::uint8_t* to = row_.data();
+  for (std::int64_t position = first; position < first + count;) {
+    const std::int64_t out_x = position % d.out_w;
+    const std::int64_t run = std::min(d.out_w - out_x, first + count - position);
+    const std::int64_t y = (top + position / d.out_w) * d.stride_h + dy;
+    if (y < 0 || y >= d.in_h) {
+      to = std::fill_n(to, run, std::uint8_t{0});
+    } else {
+      const std::uint8_t* line = data + (y - tiling.input_first_row(pass.band)) * tiling.input_row_bytes();
+      std::int64_t x = out_x * d.stride_w + dx;
+      for (std::int64_t i = 0; i < run; ++i, x += d.stride_w) {
+        const bool inside = x >= 0 && x < d.in_w;
+        *to++ = inside ? word_in_byte(line[x * d.input_pitch], bit, d.input.bits) : std::uint8_t{0};
+      }
+    }
+    position += run;
+  }
+}
+
+}  // namespace lpa::hw

@@ -1,0 +1,74 @@
+// What the array of the fast model computes: the words of a visit's positions, all steps k at once.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <tuple>
+#include <vector>
+
+#include "hw_model/control/schedule.h"
+#include "hw_model/memory/fill_logic.h"
+#include "hw_model/memory/output_store.h"
+#include "quant/formats/gemm.h"
+
+namespace lpa::hw {
+
+/// Partial sums add up in ascending k whatever the tiles are, so a position's words can be formed when its last vector
+/// is issued. Reads the very bytes that are in the weight and input buffers at that time.
+class ArrayValues {
+ public:
+  ArrayValues(const MachineConfig& config, const FillLogic& weights, const FillLogic& inputs, OutputStore& store);
+
+  /// Off: no words are computed, and nothing is counted.
+  void set_values(bool on) { values_ = on; }
+
+  void start(const Schedule& schedule);
+  /// The biases of the tile's visit, and the tile's weights; both must be in the weight buffer.
+  void load_biases(const TileCursor& tile);
+  void load_tile(const TileCursor& tile);
+  /// The words of `count` positions of a visit from `first` on. All tiles of the visit have been loaded, and the
+  /// positions' inputs are in the input buffer.
+  void compute(const VisitCursor& visit, std::int64_t first, std::int64_t count);
+
+  /// As the processing elements count them, lanes without a channel included.
+  const formats::AccumulateEvents& events() const { return events_; }
+
+ private:
+  /// Weights and start values of a visit.
+  struct Channels {
+    std::optional<formats::GemmWeights> weights;
+    std::vector<formats::Psum> start;
+  };
+  Channels& channels(const VisitCursor& visit) { return channels_[static_cast<std::size_t>(visit.index() % 2)]; }
+  void extend_panel(const VisitCursor& visit, std::int64_t end);
+  void read_row(const Pass& pass, std::int64_t k, std::int64_t first, std::int64_t count);
+
+  using KernelKey = std::tuple<std::array<std::int64_t, 4>, std::array<std::int64_t, 4>, std::int64_t>;
+  using EncoderKey = std::tuple<std::array<std::int64_t, 4>, std::int64_t, std::int64_t, std::int64_t>;
+
+  formats::Arithmetic arithmetic_;
+  const FillLogic& weight_buffer_;
+  const FillLogic& input_buffer_;
+  OutputStore& store_;
+  bool values_ = true;
+
+  const Schedule* schedule_ = nullptr;
+  std::map<KernelKey, formats::GemmKernel> kernels_;  ///< Of all layers so far.
+  std::map<EncoderKey, formats::PsumEncoder> encoders_;
+  const formats::GemmKernel* kernel_ = nullptr;
+  const formats::PsumEncoder* encoder_ = nullptr;
+
+  std::array<Channels, 2> channels_;         ///< Of a visit and the one after it.
+  std::optional<formats::GemmPanel> panel_;  ///< The activations of a band,
+  std::int64_t panel_fetch_ = -1;            ///< which this fetch brought,
+  std::int64_t panel_filled_ = 0;            ///< up to this position.
+  std::vector<std::int64_t> nars_;           ///< NaR activations by position.
+  std::vector<std::uint8_t> row_;
+  std::vector<formats::Psum> sums_;
+  formats::AccumulateEvents events_;
+};
+
+}  // namespace lpa::hw

@@ -1,0 +1,94 @@
+#include "hw_model/fast/fast_loader.h"
+
+#include "hw_model/fast/array_values.h"
+
+namespace lpa::hw {
+
+FastLoader::FastLoader(const MachineConfig& config, FillLogic& buffer, ArrayValues& values)
+    : rows_(config.array.rows), buffer_(buffer), values_(values), gate_(config.stall, StallPoint::weight_row) {}
+
+void FastLoader::step(std::uint64_t cycle, const Job& job, const FillLevel& level, std::int64_t tiles_released) {
+  if (job.number != job_number_) {
+    start(job);
+    return;
+  }
+  looks_ = false;
+  if (schedule_ == nullptr || tile_->done()) return;
+  if (!loading_) {
+    if (tiles_released < tile_->index() || !tile_ready(level)) return;
+    if (gate_.closed(cycle)) {
+      looks_ = true;
+      return;
+    }
+    begin_tile(cycle);
+  }
+  if (cycle == tile_end_) finish_tile(cycle);
+}
+
+void FastLoader::start(const Job& job) {
+  job_number_ = job.number;
+  const bool runs = job.schedule != nullptr && job.schedule->descriptor().uses_array();
+  schedule_ = runs ? job.schedule : nullptr;
+  if (runs) tile_.emplace(*schedule_);
+  tiles_loaded_ = fetches_released_ = 0;
+  loading_ = false;
+  looks_ = true;
+}
+
+std::uint64_t FastLoader::next(std::uint64_t cycle) const {
+  if (schedule_ == nullptr) return never;
+  if (looks_) return cycle + 1;
+  return loading_ ? tile_end_ : never;
+}
+
+bool FastLoader::tile_ready(const FillLevel& level) const {
+  const Tiling& tiling = schedule_->tiling();
+  const std::int64_t last_k = tiling.k_begin(tile_->k_tile()) + tiling.k_rows(tile_->k_tile()) - 1;
+  const std::int64_t end = tile_->weight_offset(last_k) + tiling.tile_columns(tile_->visit().n_tile());
+  return level.has(tile_->weight_fetch(), end);
+}
+
+void FastLoader::begin_tile(std::uint64_t cycle) {
+  loading_ = true;
+  tile_begin_ = cycle;
+  tile_end_ = last_edge(cycle);
+  if (tile_->first_k()) {
+    values_.load_biases(*tile_);
+    buffer_.count_read(schedule_->tiling().tile_channels(tile_->visit().n_tile()) * Tiling::bias_bytes);
+  }
+  values_.load_tile(*tile_);
+}
+
+std::uint64_t FastLoader::last_edge(std::uint64_t cycle) const {
+  const Tiling& tiling = schedule_->tiling();
+  const std::int64_t used = tiling.k_rows(tile_->k_tile());
+  const std::int64_t accesses = buffer_.config().accesses(tiling.tile_columns(tile_->visit().n_tile()));
+  std::int64_t edges = used * accesses + rows_ - used;
+  if (!gate_.enabled()) return cycle + static_cast<std::uint64_t>(edges) - 1;
+  while (true) {
+    if (!gate_.closed(cycle) && --edges == 0) return cycle;
+    ++cycle;
+  }
+}
+
+void FastLoader::finish_tile(std::uint64_t cycle) {
+  const Tiling& tiling = schedule_->tiling();
+  buffer_.count_read(tiling.tile_columns(tile_->visit().n_tile()), tiling.k_rows(tile_->k_tile()));
+  ++total_tiles_;
+  if (timeline_ != nullptr) {
+    timeline_->add({.track = Track::weight_loader,
+                    .begin = tile_begin_,
+                    .end = cycle + 1,
+                    .index = tile_->index(),
+                    .n_tile = tile_->visit().n_tile(),
+                    .k_tile = tile_->k_tile()});
+  }
+  const std::int64_t fetch = tile_->weight_fetch();
+  tile_->next();
+  tiles_loaded_ = tile_->index();
+  if (tile_->done() || tile_->weight_fetch() != fetch) fetches_released_ = fetch + 1;
+  loading_ = false;
+  looks_ = !tile_->done();
+}
+
+}  // namespace lpa::hw

@@ -1,0 +1,51 @@
+// The weight loader of the fast model: a tile at a time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "hw_model/control/job.h"
+#include "hw_model/memory/fill_logic.h"
+
+namespace lpa::hw {
+
+class ArrayValues;
+
+/// Takes the same edges as WeightLoader does for the same tiles: its contract is WeightLoader's.
+class FastLoader {
+ public:
+  FastLoader(const MachineConfig& config, FillLogic& buffer, ArrayValues& values);
+
+  void step(std::uint64_t cycle, const Job& job, const FillLevel& level, std::int64_t tiles_released);
+  void reset() { schedule_ = nullptr; }
+  /// The first edge after `cycle` at which step() would do anything if its inputs stay as they are.
+  std::uint64_t next(std::uint64_t cycle) const;
+
+  std::int64_t tiles_loaded() const { return tiles_loaded_; }
+  std::int64_t fetches_released() const { return fetches_released_; }
+  std::uint64_t tiles() const { return total_tiles_; }
+  void set_timeline(Timeline* timeline) { timeline_ = timeline; }
+
+ private:
+  void start(const Job& job);
+  bool tile_ready(const FillLevel& level) const;
+  void begin_tile(std::uint64_t cycle);
+  std::uint64_t last_edge(std::uint64_t cycle) const;
+  void finish_tile(std::uint64_t cycle);
+
+  std::int64_t rows_;
+  FillLogic& buffer_;
+  ArrayValues& values_;
+  StallGate gate_;
+  const Schedule* schedule_ = nullptr;
+  std::optional<TileCursor> tile_;
+  std::uint32_t job_number_ = 0;
+  std::int64_t tiles_loaded_ = 0, fetches_released_ = 0;
+  bool loading_ = false;
+  bool looks_ = false;                           ///< Has to look for the next tile at the next edge.
+  std::uint64_t tile_begin_ = 0, tile_end_ = 0;  ///< First and last edge of the tile being loaded.
+  std::uint64_t total_tiles_ = 0;
+  Timeline* timeline_ = nullptr;
+};
+
+}  // namespace lpa::hw

@@ -1,0 +1,120 @@
+// The whole accelerator as one module without a clock: the same machine as Machine, edge by edge only where something
+// happens.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include <systemc>
+#include <tlm>
+
+#include "hw_model/control/controller_logic.h"
+#include "hw_model/control/register_socket.h"
+#include "hw_model/fast/array_values.h"
+#include "hw_model/fast/fast_loader.h"
+#include "hw_model/fast/fast_sequencer.h"
+#include "hw_model/machine_config.h"
+#include "hw_model/memory/dma.h"
+#include "hw_model/memory/fill_logic.h"
+#include "hw_model/memory/output_logic.h"
+#include "hw_model/memory/output_store.h"
+#include "hw_model/ppu/ppu_logic.h"
+
+namespace lpa::hw {
+
+/// The same sockets, interrupt, words, cycles and counters as Machine. Edge e of the clock lies at e clock periods, as
+/// does that of a clock that starts one period after zero.
+///
+/// Buffers, DMA, post-processing unit and controller run the very logic of the pin-level blocks; loader, sequencer and
+/// array are models of their own. A block is stepped at the edges at which its inputs change or at which it has asked
+/// to be. Between two such edges nothing of it changes. The machine runs ahead of simulated time up to the next moment
+/// at which anything else in the simulation can happen, and to the edge at which its interrupt changes.
+class FastMachine : public sc_core::sc_module {
+ public:
+  sc_core::sc_out<bool> irq{"irq"};
+
+  /// Throws ConfigError if the configuration is not valid.
+  FastMachine(const sc_core::sc_module_name& name, const MachineConfig& config);
+
+  tlm_utils::simple_initiator_socket<DmaSocket>& memory_socket() { return dma_.socket; }
+  tlm_utils::simple_target_socket<RegisterSocket>& control_socket() { return registers_.socket; }
+  const MachineConfig& config() const { return config_; }
+
+  /// Off: every result is a word of zeros; cycles, traffic and all counters but saturations and NaRs stay the same.
+  void set_values(bool on);
+  /// Receives what the machine does from now on; null: nobody.
+  void set_timeline(Timeline* timeline);
+
+ private:
+  enum Block : std::size_t { controller, sequencer, loader, weight_fill, input_fill, output, ppu, dma, block_count };
+
+  /// A registered signal: written at an edge, seen by others from the next one on.
+  template <typename T>
+  struct Wire {
+    T now{};
+    T next{};
+    bool written = false;
+    const T& read() const { return now; }
+  };
+
+  void advance();
+  std::uint64_t edge_of(const sc_core::sc_time& time) const { return time.value() / period_.value(); }
+  sc_core::sc_time time_of(std::uint64_t edge) const { return sc_core::sc_time::from_value(edge * period_.value()); }
+  std::uint64_t horizon() const;
+  bool must_wait_for_time(std::uint64_t edge) const;
+  void sleep_until(std::uint64_t edge);
+  void before_access();
+  void after_access();
+
+  void run_edge(std::uint64_t edge);
+  void step(Block block, std::uint64_t edge);
+  void step_controller(std::uint64_t edge);
+  void step_dma(std::uint64_t edge);
+  std::uint64_t next(Block block, std::uint64_t edge) const;
+  std::uint64_t next_ppu(std::uint64_t edge) const;
+  void reset_blocks(std::uint64_t edge);
+  void wake(Block block, std::uint64_t edge) { due_[block] = std::min(due_[block], edge); }
+  void wake_all(std::uint64_t edge) { due_.fill(edge); }
+  template <typename T>
+  bool write(Wire<T>& wire, const T& value);
+  void commit();
+  std::int64_t inputs_released() const;
+  void count_cycles(std::uint64_t edge);
+  Counters gather() const;
+
+  static const MachineConfig& validated(const MachineConfig& config) {
+    config.validate();
+    return config;
+  }
+
+  MachineConfig config_;
+  sc_core::sc_time period_;
+  sc_core::sc_event wake_;
+
+  Wire<Job> job_;
+  Wire<bool> reset_;
+  Wire<FillLevel> weight_level_, input_level_, residual_level_;
+  Wire<std::int64_t> weights_released_, array_inputs_released_, ppu_inputs_released_, tiles_loaded_, tiles_released_,
+      visits_drained_;
+  Wire<PpuState> ppu_state_;
+
+  DmaSocket dma_;
+  FillLogic weight_buffer_, input_buffer_;
+  OutputStore store_;
+  OutputLogic output_;
+  ArrayValues values_;
+  FastLoader loader_;
+  FastSequencer sequencer_;
+  PpuLogic ppu_;
+  ControllerLogic controller_;
+  RegisterSocket registers_;
+
+  std::array<std::uint64_t, block_count> due_{};  ///< The next edge at which each block is stepped.
+  std::uint64_t edge_ = 0;                        ///< The last edge that was run.
+  bool irq_now_ = false;                          ///< As irq was last written.
+  bool answers_at_once_ = false;                  ///< Memory's answers have all come with their requests.
+  std::uint64_t counted_ = 0;                     ///< Edges up to which the controller has counted cycles.
+  std::array<std::uint64_t, cause_count> counted_causes_{};
+};
+
+}  // namespace lpa::hw
