@@ -74,7 +74,14 @@ void BatchAccumulator::mac_row(std::span<Psum> psums, std::span<const PackedOper
     throw FormatError(fmt::format("mac_row: {} sums and {} operands do not fit a panel of {} positions and depth {}",
                                   psums.size(), row.size(), panel.positions(), panel.depth()));
   }
-  if (row.empty()) return;
+  mac_lanes(psums, row.size(), row.data(), 1, panel.depth() == 0 ? nullptr : panel.row(0).data(), panel.stride(),
+            events);
+}
+
+void BatchAccumulator::mac_lanes(std::span<Psum> psums, std::size_t depth, const PackedOperand* row,
+                                 std::size_t row_stride, const PackedOperand* lanes, std::size_t stride,
+                                 AccumulateEvents* events) const {
+  if (depth == 0) return;
   PsumBlock block;
   for (std::size_t first = 0; first < psums.size(); first += PsumBlock::size) {
     const auto sums = psums.subspan(first, std::min(PsumBlock::size, psums.size() - first));
@@ -87,27 +94,21 @@ void BatchAccumulator::mac_row(std::span<Psum> psums, std::span<const PackedOper
     std::fill(block.value + sums.size(), std::end(block.value), 0);
     std::fill(block.exponent + sums.size(), std::end(block.exponent), Psum::no_exponent);
 
+    const LaneOperands operands = {row, row_stride, lanes + first, stride, depth, sums.size()};
     std::uint64_t saturations = 0;
-    if (scalar || !accumulate_block(parameters_, row.data(), row.size(), panel.row(0).data() + first, panel.stride(),
-                                    sums.size(), block, saturations)) {
-      mac_scalar(sums, row, panel, first, events);
+    if (scalar || !accumulate_block(parameters_, operands, block, saturations)) {
+      for (std::size_t k = 0; k < depth; ++k) {
+        const Operand shared = unpack(row[k * row_stride]);
+        for (std::size_t i = 0; i < sums.size(); ++i) {
+          sums[i] = scalar_.mac(sums[i], shared, unpack(operands.lanes[k * stride + i]), events);
+        }
+      }
       continue;
     }
     if (events != nullptr) events->saturations += saturations;
     for (std::size_t i = 0; i < sums.size(); ++i) {
       sums[i].value = block.value[i];
       if (parameters_.aligned) sums[i].exponent = static_cast<std::int16_t>(block.exponent[i]);
-    }
-  }
-}
-
-void BatchAccumulator::mac_scalar(std::span<Psum> psums, std::span<const PackedOperand> row, const OperandPanel& panel,
-                                  std::size_t first, AccumulateEvents* events) const {
-  for (std::size_t k = 0; k < row.size(); ++k) {
-    const Operand shared = unpack(row[k]);
-    const auto operands = panel.row(k).subspan(first, psums.size());
-    for (std::size_t i = 0; i < psums.size(); ++i) {
-      psums[i] = scalar_.mac(psums[i], shared, unpack(operands[i]), events);
     }
   }
 }

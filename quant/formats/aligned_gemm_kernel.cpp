@@ -136,15 +136,15 @@ struct Kernel {
   }
 
   /// Four vectors at a time: named variables, because arrays of vectors would live in memory.
-  bool run4(const PackedOperand* row, std::size_t depth, const PackedOperand* panel, std::size_t stride,
-            std::int32_t* values, std::int32_t* exponents) {
+  bool run4(const LaneOperands& operands, const PackedOperand* panel, std::int32_t* values, std::int32_t* exponents) {
     const std::size_t lanes = hn::Lanes(d);
     V v0 = hn::Load(d, values), v1 = hn::Load(d, values + lanes);
     V v2 = hn::Load(d, values + 2 * lanes), v3 = hn::Load(d, values + 3 * lanes);
     V e0 = hn::Load(d, exponents), e1 = hn::Load(d, exponents + lanes);
     V e2 = hn::Load(d, exponents + 2 * lanes), e3 = hn::Load(d, exponents + 3 * lanes);
-    for (std::size_t k = 0; k < depth; ++k, panel += stride) {
-      const V weight = hn::Set(d, row[k]);
+    const PackedOperand* row = operands.row;
+    for (std::size_t k = 0; k < operands.depth; ++k, panel += operands.stride, row += operands.row_stride) {
+      const V weight = hn::Set(d, *row);
       if (!step(hn::LoadU(d, panel), weight, v0, e0) || !step(hn::LoadU(d, panel + lanes), weight, v1, e1) ||
           !step(hn::LoadU(d, panel + 2 * lanes), weight, v2, e2) ||
           !step(hn::LoadU(d, panel + 3 * lanes), weight, v3, e3)) {
@@ -158,27 +158,26 @@ struct Kernel {
     return true;
   }
 
-  bool run1(const PackedOperand* row, std::size_t depth, const PackedOperand* panel, std::size_t stride,
-            std::int32_t* values, std::int32_t* exponents) {
+  bool run1(const LaneOperands& operands, const PackedOperand* panel, std::int32_t* values, std::int32_t* exponents) {
     V value = hn::Load(d, values);
     V exponent = hn::Load(d, exponents);
-    for (std::size_t k = 0; k < depth; ++k, panel += stride) {
-      if (!step(hn::LoadU(d, panel), hn::Set(d, row[k]), value, exponent)) return false;
+    const PackedOperand* row = operands.row;
+    for (std::size_t k = 0; k < operands.depth; ++k, panel += operands.stride, row += operands.row_stride) {
+      if (!step(hn::LoadU(d, panel), hn::Set(d, *row), value, exponent)) return false;
     }
     hn::Store(value, d, values);
     hn::Store(exponent, d, exponents);
     return true;
   }
 
-  bool run(const PackedOperand* row, std::size_t depth, const PackedOperand* panel, std::size_t stride,
-           std::size_t count_of_sums, PsumBlock& block) {
+  bool run(const LaneOperands& operands, PsumBlock& block) {
     const std::size_t lanes = hn::Lanes(d);
-    for (std::size_t first = 0; first < count_of_sums;) {
-      const bool four = count_of_sums - first > 3 * lanes;
+    for (std::size_t first = 0; first < operands.count;) {
+      const bool four = operands.count - first > 3 * lanes;
       std::int32_t* const values = block.value + first;
       std::int32_t* const exponents = block.exponent + first;
-      const bool done = four ? run4(row, depth, panel + first, stride, values, exponents)
-                             : run1(row, depth, panel + first, stride, values, exponents);
+      const PackedOperand* const panel = operands.lanes + first;
+      const bool done = four ? run4(operands, panel, values, exponents) : run1(operands, panel, values, exponents);
       if (!done) return false;
       first += four ? 4 * lanes : lanes;
     }
@@ -187,21 +186,17 @@ struct Kernel {
 };
 
 template <bool aligned, Overflow overflow>
-bool run_kernel(const BatchParameters& parameters, const PackedOperand* row, std::size_t depth,
-                const PackedOperand* panel, std::size_t stride, std::size_t count, PsumBlock& block,
+bool run_kernel(const BatchParameters& parameters, const LaneOperands& operands, PsumBlock& block,
                 std::uint64_t& saturations) {
   Kernel<aligned, overflow> kernel(parameters);
-  const bool done = kernel.run(row, depth, panel, stride, count, block);
+  const bool done = kernel.run(operands, block);
   saturations = kernel.saturations;
   return done;
 }
 
-bool accumulate(const BatchParameters& parameters, const PackedOperand* row, std::size_t depth,
-                const PackedOperand* panel, std::size_t stride, std::size_t count, PsumBlock& block,
+bool accumulate(const BatchParameters& parameters, const LaneOperands& operands, PsumBlock& block,
                 bool overflow_impossible, std::uint64_t& saturations) {
-  const auto run = [&](auto kernel) {
-    return kernel(parameters, row, depth, panel, stride, count, block, saturations);
-  };
+  const auto run = [&](auto kernel) { return kernel(parameters, operands, block, saturations); };
   const bool wrap = parameters.total_bits == 32;
   if (!parameters.aligned) return run(wrap ? run_kernel<false, Overflow::wrap> : run_kernel<false, Overflow::clamp>);
   if (overflow_impossible) return run(run_kernel<true, Overflow::impossible>);
@@ -216,14 +211,16 @@ namespace lpa::formats {
 
 HWY_EXPORT(accumulate);
 
-bool accumulate_block(const BatchParameters& parameters, const PackedOperand* row, std::size_t depth,
-                      const PackedOperand* panel, std::size_t stride, std::size_t count, PsumBlock& block,
+bool accumulate_block(const BatchParameters& parameters, const LaneOperands& operands, PsumBlock& block,
                       std::uint64_t& saturations) {
   std::int64_t largest = 0;
-  for (std::size_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(std::int64_t{block.value[i]}));
+  for (std::size_t i = 0; i < operands.count; ++i) {
+    largest = std::max(largest, std::abs(std::int64_t{block.value[i]}));
+  }
   const std::int64_t limit = (std::int64_t{1} << (parameters.total_bits - 1)) - 1;
-  const bool impossible = largest + static_cast<std::int64_t>(depth) * parameters.largest_product <= limit;
-  return HWY_DYNAMIC_DISPATCH(accumulate)(parameters, row, depth, panel, stride, count, block, impossible, saturations);
+  const auto depth = static_cast<std::int64_t>(operands.depth);
+  const bool impossible = largest + depth * parameters.largest_product <= limit;
+  return HWY_DYNAMIC_DISPATCH(accumulate)(parameters, operands, block, impossible, saturations);
 }
 
 }  // namespace lpa::formats

@@ -15,11 +15,20 @@ struct PsumBlock {
   alignas(64) std::int32_t exponent[size];
 };
 
-/// Adds `depth` products to the first `count` sums of the block (the others may change too), `panel` pointing at the
-/// block's first position in row 0. Returns false, with the block undefined, if it met a product that is only for the
-/// scalar accumulator: NaR, or too large for a shift.
-bool accumulate_block(const BatchParameters& parameters, const PackedOperand* row, std::size_t depth,
-                      const PackedOperand* panel, std::size_t stride, std::size_t count, PsumBlock& block,
+/// Operands of step k: row[k * row_stride], shared by all lanes, and lanes[k * stride + i]. Whole vectors of up to 16
+/// lanes are read; those from `count` on are packed_zero.
+struct LaneOperands {
+  const PackedOperand* row = nullptr;
+  std::size_t row_stride = 0;
+  const PackedOperand* lanes = nullptr;
+  std::size_t stride = 0;
+  std::size_t depth = 0;
+  std::size_t count = 0;
+};
+
+/// Adds `depth` products to the first `count` sums of the block. Returns false, with the block undefined, if it met a
+/// product that is only for the scalar accumulator: NaR, or too large for a shift.
+bool accumulate_block(const BatchParameters& parameters, const LaneOperands& operands, PsumBlock& block,
                       std::uint64_t& saturations);
 
 }  // namespace lpa::formats

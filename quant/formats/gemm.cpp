@@ -1,27 +1,30 @@
 #include "quant/formats/gemm.h"
 
 #include <algorithm>
-#include <array>
+#include <cstring>
 
 #include <fmt/format.h>
 
-#include "quant/formats/aligned_gemm.h"
 #include "quant/formats/format_error.h"
+#include "quant/formats/gemm_layout.h"
+#include "quant/formats/gemm_plan.h"
+#include "quant/formats/gemm_run.h"
 
 namespace lpa::formats {
+namespace {
 
-struct GemmPlan {
-  BatchAccumulator batch;
-  LpFormat weight_format, activation_format;
-  std::array<PackedOperand, 256> weight_operands, activation_operands;
-};
+/// Sums are kept per chunk, lanes padded so that a tile may read them to its width.
+std::size_t padded(std::size_t lanes) {
+  return (lanes + gemm_widest - 1) / gemm_widest * gemm_widest;
+}
+
+}  // namespace
 
 GemmKernel::GemmKernel(const Arithmetic& arithmetic, const LpFormat& weight, const LpFormat& activation, int lsb)
-    : plan_(std::make_shared<const GemmPlan>(
-          GemmPlan{{arithmetic, weight.n, lsb}, weight, activation, pack_words(weight), pack_words(activation)})) {}
+    : plan_(std::make_shared<const GemmPlan>(arithmetic, weight, activation, lsb)) {}
 
 std::string_view GemmKernel::name() const {
-  return "ordered";
+  return plan_->name;
 }
 
 const Accumulator& GemmKernel::scalar() const {
@@ -30,62 +33,117 @@ const Accumulator& GemmKernel::scalar() const {
 
 void GemmKernel::run(const GemmPanel& panel, std::size_t first, std::size_t count, const GemmWeights& weights,
                      std::span<const Psum> start, std::span<Psum> sums, AccumulateEvents& events) const {
-  const std::size_t depth = panel.depth();
-  const std::size_t channels = weights.channels();
   if (panel.plan_ != plan_ || weights.plan_ != plan_) {
     throw FormatError("GemmKernel: the panel or the weights were made for another kernel");
   }
-  if (weights.depth() != depth || first > panel.positions() || count > panel.positions() - first) {
+  if (weights.depth() != panel.depth() || first > panel.positions() || count > panel.positions() - first) {
     throw FormatError(
-        fmt::format("GemmKernel: weights of depth {} and positions {} to {} do not fit a panel of {} "
+        fmt::format("GemmKernel: weights of depth {} and {} positions from {} on do not fit a panel of {} "
                     "positions and depth {}",
-                    weights.depth(), first, first + count, panel.positions(), depth));
+                    weights.depth(), count, first, panel.positions(), panel.depth()));
   }
-  if (start.size() != channels || sums.size() != count * channels) {
-    throw FormatError(fmt::format("GemmKernel: {} start values and {} sums given for {} channels and {} positions",
-                                  start.size(), sums.size(), channels, count));
+  if (start.size() != weights.channels() || sums.size() != count * weights.channels()) {
+    throw FormatError(fmt::format("GemmKernel: {} start values and {} sums do not fit {} channels and {} positions",
+                                  start.size(), sums.size(), weights.channels(), count));
   }
-  std::vector<PackedOperand> row(depth);
-  std::vector<Psum> block;
-  for (std::size_t from = 0; from < count; from += OperandPanel::row_multiple) {
-    const std::size_t size = std::min(OperandPanel::row_multiple, count - from);
-    OperandPanel operands(depth, size);
-    for (std::size_t k = 0; k < depth; ++k) {
-      const std::uint8_t* const words = panel.words_.data() + k * panel.positions() + first + from;
-      for (std::size_t i = 0; i < size; ++i) operands.row(k)[i] = plan_->activation_operands[words[i]];
-    }
-    for (std::size_t n = 0; n < channels; ++n) {
-      for (std::size_t k = 0; k < depth; ++k) row[k] = plan_->weight_operands[weights.words_[k * channels + n]];
-      block.assign(size, start[n]);
-      plan_->batch.mac_row(block, row, operands, &events);
-      for (std::size_t i = 0; i < size; ++i) sums[(from + i) * channels + n] = block[i];
-    }
-  }
+  GemmRun(*plan_, panel, weights, first, start, sums, events).run(first, first + count);
 }
 
-GemmOperands::GemmOperands(std::shared_ptr<const GemmPlan> plan, bool weights, std::size_t depth, std::size_t lanes)
-    : plan_(std::move(plan)), weights_(weights), depth_(depth), lanes_(lanes), words_(depth * lanes) {}
+GemmOperands::GemmOperands(const GemmKernel& kernel, Side side, std::size_t depth, std::size_t lanes)
+    : lanes_(lanes), plan_(kernel.plan_), side_(side), depth_(depth), words_(depth * lanes) {
+  const bool weights = side == Side::weights;
+  const GemmForm& form = weights ? plan_->weight_form : plan_->panel_form;
+  const GemmLayout layout(form, depth, lanes);
+  form_.resize((layout.size + sizeof(Line) - 1) / sizeof(Line), Line{});
+  auto* bytes = reinterpret_cast<std::uint8_t*>(form_.data());
+  for (std::size_t row = 0; row < layout.size / layout.row_bytes; ++row) {
+    for (std::size_t p = 0; p < form.planes; ++p) {
+      for (std::size_t i = 0; i < layout.plane_bytes; i += form.element_bytes) {
+        std::memcpy(bytes, &form.table[p][0], form.element_bytes);
+        bytes += form.element_bytes;
+      }
+    }
+  }
+  if (!plan_->fast()) return;
+  const std::size_t chunks = (depth + gemm_chunk - 1) / gemm_chunk;
+  if (!weights) largest_code_.resize(chunks);
+  if (weights) magnitude_sums_.resize(chunks * padded(lanes));
+  if (weights && plan_->ternary) weight_sums_.resize(chunks * padded(lanes));
+}
+
+void GemmOperands::require_fit(std::size_t k, std::size_t first, std::size_t count) const {
+  if (k < depth_ && first <= lanes_ && count <= lanes_ - first) return;
+  throw FormatError(fmt::format("{}: {} words from {} on in step {} do not fit a depth of {} and {} words",
+                                side_ == Side::weights ? "GemmWeights" : "GemmPanel", count, first, k, depth_, lanes_));
+}
 
 void GemmOperands::set_words(std::size_t k, std::size_t first, std::span<const Word> words) {
-  std::vector<std::uint8_t> bytes(words.begin(), words.end());
-  set_words(k, first, bytes);
+  require_fit(k, first, words.size());
+  std::array<std::uint8_t, 256> bytes;
+  for (std::size_t from = 0; from < words.size(); from += bytes.size()) {
+    const std::size_t count = std::min(bytes.size(), words.size() - from);
+    for (std::size_t i = 0; i < count; ++i) bytes[i] = static_cast<std::uint8_t>(words[from + i]);
+    set_words(k, first + from, std::span<const std::uint8_t>(bytes).first(count));
+  }
 }
 
 void GemmOperands::set_words(std::size_t k, std::size_t first, std::span<const std::uint8_t> words) {
-  if (k >= depth_ || first > lanes_ || words.size() > lanes_ - first) {
-    throw FormatError(fmt::format("{}: {} words from {} on in step {} do not fit depth {} and {} of them",
-                                  weights_ ? "GemmWeights" : "GemmPanel", words.size(), first, k, depth_, lanes_));
-  }
-  const LpFormat& format = weights_ ? plan_->weight_format : plan_->activation_format;
+  require_fit(k, first, words.size());
+  const bool weights = side_ == Side::weights;
+  const LpFormat& format = weights ? plan_->weight_format : plan_->activation_format;
   const auto mask = static_cast<std::uint8_t>(format.word_count() - 1);
-  std::uint8_t* const to = words_.data() + k * lanes_ + first;
-  for (std::size_t i = 0; i < words.size(); ++i) to[i] = words[i] & mask;
+  const std::span<std::uint8_t> row(words_.data() + k * lanes_ + first, words.size());
+  std::size_t chunk_lane = k / gemm_chunk * padded(lanes_) + first;
+  if (!weight_sums_.empty()) {
+    const auto& value = plan_->weight_form.table[0];
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      weight_sums_[chunk_lane + i] +=
+          static_cast<std::int8_t>(value[words[i] & mask]) - static_cast<std::int8_t>(value[row[i]]);
+    }
+  }
+  std::uint8_t largest = 0;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    row[i] = words[i] & mask;
+    largest = std::max(largest, GemmPlan::code(row[i], mask));
+  }
+  if (!magnitude_sums_.empty()) {
+    for (const std::uint8_t word : row) magnitude_sums_[chunk_lane++] += plan_->weight_magnitudes.of_word[word];
+  }
+  if (!largest_code_.empty()) largest_code_[k / gemm_chunk] = std::max(largest_code_[k / gemm_chunk], largest);
+  if (largest == format.nar_word()) {
+    nar_lanes_.resize(lanes_);
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (row[i] == format.nar_word()) nar_lanes_[first + i] = 1;
+    }
+  }
+  const std::size_t element_bytes = (weights ? plan_->weight_form : plan_->panel_form).element_bytes;
+  if (element_bytes == 1) write_form<std::uint8_t>(k, first, row);
+  if (element_bytes == 2) write_form<std::uint16_t>(k, first, row);
+  if (element_bytes == 4) write_form<std::uint32_t>(k, first, row);
+}
+
+template <class Element>
+void GemmOperands::write_form(std::size_t k, std::size_t first, std::span<const std::uint8_t> words) {
+  const GemmForm& form = side_ == Side::weights ? plan_->weight_form : plan_->panel_form;
+  const GemmLayout layout(form, depth_, lanes_);
+  auto* const bytes = reinterpret_cast<std::uint8_t*>(form_.data()) + k / form.interleave * layout.row_bytes +
+                      k % form.interleave * sizeof(Element);
+  for (std::size_t p = 0; p < form.planes; ++p) {
+    const auto& table = form.table[p];
+    for (std::size_t from = 0; from < words.size();) {
+      const std::size_t lane = first + from;
+      const std::size_t count = std::min(words.size() - from, layout.width - lane % layout.width);
+      auto* to = reinterpret_cast<Element*>(bytes + layout.offset(lane) + p * layout.plane_bytes);
+      for (std::size_t i = 0; i < count; ++i, to += form.interleave) *to = static_cast<Element>(table[words[from + i]]);
+      from += count;
+    }
+  }
 }
 
 GemmWeights::GemmWeights(const GemmKernel& kernel, std::size_t depth, std::size_t channels)
-    : GemmOperands(kernel.plan_, true, depth, channels) {}
+    : GemmOperands(kernel, Side::weights, depth, channels) {}
 
 GemmPanel::GemmPanel(const GemmKernel& kernel, std::size_t depth, std::size_t positions)
-    : GemmOperands(kernel.plan_, false, depth, positions) {}
+    : GemmOperands(kernel, Side::activations, depth, positions) {}
 
 }  // namespace lpa::formats

@@ -1,6 +1,7 @@
 // Partial sums of whole matrices: what Accumulator::mac() defines, by the fastest kernel that is exact here.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -41,27 +42,46 @@ class GemmKernel {
            std::span<const Psum> start, std::span<Psum> sums, AccumulateEvents& events) const;
 
  private:
+  friend class GemmOperands;
   friend class GemmWeights;
   friend class GemmPanel;
   std::shared_ptr<const GemmPlan> plan_;
 };
 
-/// Words [k][lane] in the forms that a kernel reads, rows padded with zeros. New ones are all zeros.
+/// Words [k][lane], as they are and in the form that the kernel reads. New ones are all zeros.
 class GemmOperands {
  public:
   std::size_t depth() const { return depth_; }
 
  protected:
-  GemmOperands(std::shared_ptr<const GemmPlan> plan, bool weights, std::size_t depth, std::size_t lanes);
+  enum class Side { weights, activations };
+  GemmOperands(const GemmKernel& kernel, Side side, std::size_t depth, std::size_t lanes);
   void set_words(std::size_t k, std::size_t first, std::span<const Word> words);
   void set_words(std::size_t k, std::size_t first, std::span<const std::uint8_t> words);
 
-  friend class GemmKernel;
-  std::shared_ptr<const GemmPlan> plan_;
-  bool weights_;
-  std::size_t depth_;
   std::size_t lanes_;
-  std::vector<std::uint8_t> words_;  ///< [k][lane]
+
+ private:
+  friend class GemmRun;
+  friend class GemmKernel;
+  struct alignas(64) Line {
+    std::array<std::uint8_t, 64> byte;
+  };
+
+  void require_fit(std::size_t k, std::size_t first, std::size_t count) const;
+  void note(std::size_t k, std::size_t first, std::span<const std::uint8_t> words);
+  template <class Element>
+  void write_form(std::size_t k, std::size_t first, std::span<const std::uint8_t> words);
+
+  std::shared_ptr<const GemmPlan> plan_;
+  Side side_;
+  std::size_t depth_;
+  std::vector<std::uint8_t> words_;         ///< [k][lane]
+  std::vector<Line> form_;                  ///< In GemmLayout's order.
+  std::vector<std::uint8_t> nar_lanes_;     ///< Whether the lane ever had a NaR; empty if none had.
+  std::vector<std::uint8_t> largest_code_;  ///< Activations: of each chunk of steps.
+  std::vector<double> magnitude_sums_;      ///< Weights: of all words ever set, [chunk][lane].
+  std::vector<std::int32_t> weight_sums_;   ///< Ternary weights: [chunk][lane], lanes padded.
 };
 
 /// The weights of some output channels, [k][n].
@@ -70,13 +90,13 @@ class GemmWeights : public GemmOperands {
   GemmWeights(const GemmKernel& kernel, std::size_t depth, std::size_t channels);
   std::size_t channels() const { return lanes_; }
 
-  /// The weights of step k, one per channel; bits beyond the format's width are ignored. Throws FormatError if they do
-  /// not fit.
+  /// The weights of step k, one per channel; bits beyond the format's width are ignored. May be called again, but what
+  /// was there before still counts when saturation is to be excluded. Throws FormatError if they do not fit.
   void set_row(std::size_t k, std::span<const Word> channel_words) { set_words(k, 0, channel_words); }
   void set_row(std::size_t k, std::span<const std::uint8_t> channel_words) { set_words(k, 0, channel_words); }
 };
 
-/// The activations of some positions, [k][m], filled by ranges of positions in any order.
+/// The activations of some positions, [k][m], filled by ranges of positions in any order, and again.
 class GemmPanel : public GemmOperands {
  public:
   GemmPanel(const GemmKernel& kernel, std::size_t depth, std::size_t positions);
