@@ -1,9 +1,9 @@
 #include "hw_model/machine.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace lpa::hw {
-
 Machine::Machine(const sc_core::sc_module_name& name, const MachineConfig& config)
     : sc_module(name),
       config_(validated(config)),
@@ -111,18 +111,29 @@ void Machine::merge_inputs_released() {
 
 void Machine::trace_pins(sc_core::sc_trace_file* file, const std::string& prefix) const {
   using sc_core::sc_trace;
-  sc_trace(file, job_, prefix + ".job");
-  sc_trace(file, cause_, prefix + ".cause");
-  sc_trace(file, ppu_state_, prefix + ".ppu_state");
+  // An enumeration by its number. The file keeps a reference, so that it must be the signal's own byte.
+  const auto trace_enumeration = [&](const auto& signal, const std::string& name, int bits) {
+    static_assert(std::endian::native == std::endian::little);
+    sc_trace(file, reinterpret_cast<const unsigned char&>(signal.read()), name, bits);
+  };
+  sc_trace(file, clk, prefix + ".clk");
   sc_trace(file, irq, prefix + ".irq");
-  sc_trace(file, weight_level_, prefix + ".weight_level");
-  sc_trace(file, input_level_, prefix + ".input_level");
-  sc_trace(file, residual_level_, prefix + ".residual_level");
-  sc_trace(file, tiles_loaded_, prefix + ".tiles_loaded");
-  sc_trace(file, tiles_released_, prefix + ".tiles_released");
-  sc_trace(file, sums_returned_, prefix + ".sums_returned");
-  sc_trace(file, words_ready_, prefix + ".words_ready");
-  sc_trace(file, visits_drained_, prefix + ".visits_drained");
+
+  const std::string control = prefix + ".control";
+  sc_trace(file, job_, control + ".job");
+  trace_enumeration(cause_, control + ".cause", 3);
+  trace_enumeration(ppu_state_, control + ".ppu_state", 2);
+  sc_trace(file, tiles_loaded_, control + ".tiles_loaded");
+  sc_trace(file, tiles_released_, control + ".tiles_released");
+  sc_trace(file, sums_returned_, control + ".sums_returned");
+  sc_trace(file, words_ready_, control + ".words_ready");
+  sc_trace(file, visits_drained_, control + ".visits_drained");
+
+  sc_trace(file, weight_level_, prefix + ".weight_buffer");
+  sc_trace(file, weights_released_, prefix + ".weight_buffer.released");
+  sc_trace(file, input_level_, prefix + ".input_buffer");
+  sc_trace(file, inputs_released_, prefix + ".input_buffer.released");
+  sc_trace(file, residual_level_, prefix + ".residual_buffer");
   array_.trace_pins(file, prefix + ".array");
 }
 

@@ -8,7 +8,8 @@
 
 namespace lpa::hw {
 
-/// Traces the machine's pins and those of every PE within the window. The file is complete when the object is gone.
+/// Traces the machine's pins and those of every PE within the window. The file is complete when the object is gone;
+/// there is none if the simulation ends before the window begins.
 class Waveform : public sc_core::sc_module {
  public:
   Waveform(const sc_core::sc_module_name& name, const Machine& machine, WaveformWindow window);
@@ -21,6 +22,7 @@ class Waveform : public sc_core::sc_module {
   const Machine& machine_;
   WaveformWindow window_;
   sc_core::sc_trace_file* trace_ = nullptr;
+  sc_core::sc_time begin_;
 };
 
 }  // namespace lpa::hw

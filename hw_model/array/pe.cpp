@@ -80,14 +80,15 @@ void Pe::trace_pins(sc_core::sc_trace_file* file, const std::string& prefix) con
   sc_trace(file, psum_out, prefix + ".psum_out");
   sc_trace(file, product_valid_, prefix + ".product_valid");
   for (std::size_t lane = 0; lane < product_.size(); ++lane) {
-    const std::string name = prefix + ".lane" + std::to_string(lane);
-    hw::sc_trace(file, active_.lane[lane], name + ".active_weight");
-    hw::sc_trace(file, shadow_.lane[lane], name + ".shadow_weight");
-    sc_trace(file, product_[lane].r, name + ".product.r");
-    sc_trace(file, product_[lane].u, name + ".product.u");
-    sc_trace(file, product_[lane].negative, name + ".product.negative");
-    sc_trace(file, product_[lane].zero, name + ".product.zero");
-    sc_trace(file, product_[lane].nar, name + ".product.nar");
+    const std::string number = ".lane" + std::to_string(lane);
+    hw::sc_trace(file, active_.lane[lane], prefix + ".active_weight" + number);
+    hw::sc_trace(file, shadow_.lane[lane], prefix + ".shadow_weight" + number);
+    const std::string product = prefix + ".product" + number;
+    sc_trace(file, product_[lane].r, product + ".r");
+    sc_trace(file, product_[lane].u, product + ".u");
+    sc_trace(file, product_[lane].negative, product + ".negative");
+    sc_trace(file, product_[lane].zero, product + ".zero");
+    sc_trace(file, product_[lane].nar, product + ".nar");
   }
 }
 

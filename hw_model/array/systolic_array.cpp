@@ -193,27 +193,26 @@ bool SystolicArray::idle() const {
 
 void SystolicArray::trace_pins(sc_core::sc_trace_file* file, const std::string& prefix) const {
   using sc_core::sc_trace;
-  const auto trace_all = [&](const auto& ports, const std::string& name) {
-    for (std::size_t i = 0; i < ports.size(); ++i) {
-      sc_trace(file, ports[i], prefix + "." + name + "_" + std::to_string(i));
-    }
-  };
   sc_trace(file, clk, prefix + ".clk");
   sc_trace(file, reset, prefix + ".reset");
   sc_trace(file, control, prefix + ".control");
   sc_trace(file, tag_in, prefix + ".tag_in");
-  trace_all(activation_in, "activation_in");
-  trace_all(psum_in, "psum_in");
   sc_trace(file, weight_tag_in, prefix + ".weight_tag_in");
-  trace_all(weight_in, "weight_in");
   sc_trace(file, tag_out, prefix + ".tag_out");
-  trace_all(psum_out, "psum_out");
   sc_trace(file, word_tag_out, prefix + ".word_tag_out");
-  trace_all(word_out, "word_out");
   for (int r = 0; r < rows_; ++r) {
-    for (int c = 0; c < columns_; ++c) {
-      pe(r, c).trace_pins(file, prefix + ".pe_" + std::to_string(r) + "_" + std::to_string(c));
-    }
+    const std::string row = prefix + ".row_" + std::to_string(r);
+    sc_trace(file, activation_in[size(r)], row + ".activation_in");
+    sc_trace(file, activation_decoders_[size(r)].decoded, row + ".decoder");
+    for (int c = 0; c < columns_; ++c) pe(r, c).trace_pins(file, row + ".pe_" + std::to_string(c));
+  }
+  for (int c = 0; c < columns_; ++c) {
+    const std::string column = prefix + ".column_" + std::to_string(c);
+    sc_trace(file, weight_in[size(c)], column + ".weight_in");
+    sc_trace(file, weight_decoders_[size(c)].decoded, column + ".decoder");
+    sc_trace(file, psum_in[size(c)], column + ".psum_in");
+    sc_trace(file, psum_out[size(c)], column + ".psum_out");
+    sc_trace(file, word_out[size(c)], column + ".encoder.word");
   }
 }
 

@@ -1,6 +1,7 @@
 // lpasim run: a quantized network on the simulated machine, cycle by cycle.
 #include <chrono>
 #include <limits>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -13,12 +14,15 @@
 #include "tools/lpasim/options.h"
 #include "tools/lpasim/output_folder.h"
 #include "tools/lpasim/progress.h"
+#include "tools/lpasim/range.h"
 #include "tools/lpasim/report.h"
+#include "tools/lpasim/result_file.h"
 
 namespace lpa::cli {
 namespace {
 
 constexpr std::uint64_t max_waveform_cycles = 1'000'000;  ///< Some gigabytes.
+constexpr Range default_window{0, 1000};
 
 Command run_command() {
   return {.name = "run",
@@ -37,14 +41,13 @@ Command run_command() {
                        .placeholder = "MODEL",
                        .description = "pin: one SystemC module per processing element",
                        .fallback = "pin"},
-                      {.name = "waveform-cycles",
-                       .placeholder = "N",
-                       .description = "trace the machine's pins for N cycles: waveform.vcd",
-                       .fallback = "0"},
-                      {.name = "waveform-first",
-                       .placeholder = "CYCLE",
-                       .description = "cycle since the start of the simulation at which the waveform begins",
-                       .fallback = "0"},
+                      {.name = "vcd",
+                       .placeholder = "FILE",
+                       .description = "trace the machine's and every PE's pins: a waveform, for --model pin\n"
+                                      "(view it: gtkwave FILE tools/gtkwave/lpa_8x8.gtkw)"},
+                      {.name = "vcd-window",
+                       .placeholder = "A:B",
+                       .description = "cycles A <= c < B since the start of the simulation (default: 0:1000)"},
                       {.name = "check",
                        .placeholder = "",
                        .description = "compare the words of every layer with the software evaluation",
@@ -61,6 +64,27 @@ void check_model(const Arguments& options) {
     throw Error(ExitCode::usage, "option '--model': 'fast' is not built yet, expected pin");
   }
   options.choice("model", {"pin"});
+}
+
+/// --vcd and --vcd-window; the file is the caller's.
+hw::WaveformWindow waveform_window(const Arguments& options) {
+  const bool windowed = !options.text("vcd-window").empty();
+  if (options.text("vcd").empty()) {
+    if (windowed) throw Error(ExitCode::usage, "option '--vcd-window': needs --vcd FILE");
+    return {};
+  }
+  if (options.text("model") != "pin") throw Error(ExitCode::usage, "option '--vcd': needs --model pin");
+  const Range window = windowed ? range(options, "vcd-window", max_waveform_cycles) : default_window;
+  return {.file = {}, .first_cycle = window.first, .cycles = window.end - window.first};
+}
+
+/// Makes room for a file in the result folder, if it shall stand there.
+void claim_name(const ResultFile& file, const std::string& option, std::vector<std::string>& contents) {
+  if (!file.in_folder()) return;
+  if (file.name() == "report.json" || file.name() == "layers.csv") {
+    throw Error(ExitCode::usage, fmt::format("option '--{}': '{}' is a result of another kind", option, file.name()));
+  }
+  contents.push_back(file.name());
 }
 
 double fraction_right(const std::vector<int>& labels, const workloads::Dataset& dataset) {
@@ -138,15 +162,22 @@ ExitCode run(const Words& arguments) {
   record.dataset = options.text("dataset");
   record.model = options.text("model");
   record.images = options.integer("images", 1, std::numeric_limits<int>::max());
-  hw::WaveformWindow waveform;
-  waveform.cycles = options.integer("waveform-cycles", 0, max_waveform_cycles);
-  waveform.first_cycle = options.integer("waveform-first", 0, UINT64_MAX / 2);
+  hw::WaveformWindow waveform = waveform_window(options);
+  std::optional<ResultFile> vcd;
+  std::vector<std::string> contents{"report.json", "layers.csv", "waveform.vcd"};
+  if (!options.text("vcd").empty()) {
+    vcd.emplace("--vcd", options.path("vcd"), options.path("out"));
+    claim_name(*vcd, "vcd", contents);
+  }
 
   const Inputs inputs = read_inputs(options, static_cast<int>(record.images));
   const lpq::QuantizedModel model = read_quantized(options, inputs.graph);
   catch_interrupts();
-  OutputFolder folder(options.path("out"), options.flag("force"), {"report.json", "layers.csv", "waveform.vcd"});
-  if (waveform.cycles > 0) waveform.file = folder.staging() / "waveform.vcd";
+  OutputFolder folder(options.path("out"), options.flag("force"), contents);
+  if (vcd) {
+    vcd->open(folder, options.flag("force"), ".vcd");
+    waveform.file = vcd->staging();
+  }
   std::vector<lpq::WordMap> images;
   images.reserve(static_cast<std::size_t>(inputs.dataset.count));
   for (int image = 0; image < inputs.dataset.count; ++image) {
@@ -169,10 +200,16 @@ ExitCode run(const Words& arguments) {
   folder.write("report.json", report.dump(2) + '\n');
   folder.write("layers.csv", layers_csv(report));
   if (interrupted()) fail_interrupted();
+  const bool traced = vcd && !vcd->empty();
+  if (traced) vcd->commit();
   folder.commit();
   fmt::print("{}", report_text(report));
   if (options.flag("check")) fmt::print("check: every word equals the software evaluation's\n");
   fmt::print("Written to {}\n", options.text("out"));
+  if (vcd && !traced) {
+    throw Error(ExitCode::usage,
+                fmt::format("option '--vcd-window': the run ended before cycle {}; no waveform", waveform.first_cycle));
+  }
   return ExitCode::success;
 }
 
