@@ -29,7 +29,7 @@ double busy_lanes(const hw::MachineConfig& machine, const driver::LayerResult& l
 }
 
 void add_counters(ordered_json& json, const hw::Counters& counters, const hw::MachineConfig& machine,
-                  double busy_lane_cycles, std::uint64_t array_busy) {
+                  double busy_lane_cycles, std::uint64_t array_busy, bool values) {
   json["cycles"] = counters.cycles;
   json["time_ms"] = static_cast<double>(counters.cycles) / (machine.clock_mhz * 1000.0);
   json["macs"] = counters.macs;
@@ -51,11 +51,12 @@ void add_counters(ordered_json& json, const hw::Counters& counters, const hw::Ma
   json["tiles"] = counters.tiles;
   json["vectors"] = counters.vectors;
   json["ppu_elements"] = counters.ppu_elements;
+  if (!values) return;
   json["saturations"] = counters.saturations;
   json["nar_products"] = counters.nar_products;
 }
 
-ordered_json layer_report(const driver::LayerResult& layer, const hw::MachineConfig& machine) {
+ordered_json layer_report(const driver::LayerResult& layer, const hw::MachineConfig& machine, bool values) {
   ordered_json json{{"name", layer.name},
                     {"op", layer.op},
                     {"m", layer.m},
@@ -66,7 +67,7 @@ ordered_json layer_report(const driver::LayerResult& layer, const hw::MachineCon
                     {"activation_format", layer.activation_format},
                     {"output_format", layer.output_format}};
   const std::uint64_t busy = layer.weight_bits == 0 ? 0 : layer.counters.cause(hw::Cause::busy);
-  add_counters(json, layer.counters, machine, busy_lanes(machine, layer), busy);
+  add_counters(json, layer.counters, machine, busy_lanes(machine, layer), busy, values);
   return json;
 }
 
@@ -176,19 +177,21 @@ ordered_json build_report(const RunRecord& record) {
   std::uint64_t busy = 0;
   ordered_json layers = ordered_json::array();
   for (const auto& layer : record.result.layers) {
-    layers.push_back(layer_report(layer, record.machine));
+    layers.push_back(layer_report(layer, record.machine, record.values));
     lanes += busy_lanes(record.machine, layer);
     if (layer.weight_bits != 0) busy += layer.counters.cause(hw::Cause::busy);
   }
   const hw::Counters& total = record.result.total;
   ordered_json totals = ordered_json::object();
-  add_counters(totals, total, record.machine, lanes, busy);
+  add_counters(totals, total, record.machine, lanes, busy, record.values);
   totals["cycles_per_image"] = ratio(static_cast<double>(total.cycles), static_cast<double>(record.images));
   report["totals"] = std::move(totals);
   report["layers"] = std::move(layers);
-  report["accuracy"] = {{"images", record.images}, {"top1", record.top1}, {"top1_fp32", record.top1_fp32}};
+  if (record.top1) report["accuracy"] = {{"images", record.images}, {"top1", *record.top1}};
+  if (record.top1 && record.top1_fp32) report["accuracy"]["top1_fp32"] = *record.top1_fp32;
   report["simulator"] = {
       {"model", record.model},
+      {"values", record.values},
       {"wall_seconds", record.wall_seconds},
       {"simulated_cycles_per_second", ratio(static_cast<double>(total.cycles), record.wall_seconds)}};
   return report;
@@ -211,19 +214,26 @@ std::string layers_csv(const ordered_json& report) {
 
 std::string report_text(const ordered_json& report) {
   const ordered_json& totals = report["totals"];
-  const ordered_json& accuracy = report["accuracy"];
   const ordered_json& simulator = report["simulator"];
   std::string text = layer_table(report) + '\n' + cause_table(report) + '\n';
-  text += fmt::format("{} image{}, {} cycles ({:.0f} an image), {:.3f} ms at {} MHz\n", accuracy["images"].dump(),
-                      accuracy["images"] == 1 ? "" : "s", number(totals["cycles"]),
-                      totals["cycles_per_image"].get<double>(), totals["time_ms"].get<double>(),
-                      report["hardware"]["clock.mhz"].dump());
-  text += fmt::format("{} partial sums saturated, {} products with NaR\n", number(totals["saturations"]),
-                      number(totals["nar_products"]));
-  text += fmt::format("top-1: {} on the simulated machine, {} in fp32\n", percent(accuracy["top1"].get<double>()),
-                      percent(accuracy["top1_fp32"].get<double>()));
-  text += fmt::format("{} model: {:.1f} s, {:.0f} cycles/s\n", simulator["model"].get<std::string>(),
-                      simulator["wall_seconds"].get<double>(), simulator["simulated_cycles_per_second"].get<double>());
+  text +=
+      fmt::format("{} image{}, {} cycles ({:.0f} an image), {:.3f} ms at {} MHz\n", report["images"].dump(),
+                  report["images"] == 1 ? "" : "s", number(totals["cycles"]), totals["cycles_per_image"].get<double>(),
+                  totals["time_ms"].get<double>(), report["hardware"]["clock.mhz"].dump());
+  if (totals.contains("saturations")) {
+    text += fmt::format("{} partial sums saturated, {} products with NaR\n", number(totals["saturations"]),
+                        number(totals["nar_products"]));
+  }
+  if (report.contains("accuracy")) {
+    const ordered_json& accuracy = report["accuracy"];
+    text += fmt::format("top-1: {} on the simulated machine", percent(accuracy["top1"].get<double>()));
+    if (accuracy.contains("top1_fp32"))
+      text += fmt::format(", {} in fp32", percent(accuracy["top1_fp32"].get<double>()));
+    text += '\n';
+  }
+  text += fmt::format("{} model{}: {:.1f} s, {:.0f} cycles/s\n", simulator["model"].get<std::string>(),
+                      simulator["values"].get<bool>() ? "" : " without values", simulator["wall_seconds"].get<double>(),
+                      simulator["simulated_cycles_per_second"].get<double>());
   return text;
 }
 

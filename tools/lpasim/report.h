@@ -1,6 +1,7 @@
 // What a run of the simulated machine reports: report.json (report.schema.json describes it), layers.csv, a table.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -14,11 +15,12 @@ namespace lpa::cli {
 struct RunRecord {
   hw::MachineConfig machine;
   std::string network, quantized, dataset;  ///< As given on the command line.
-  std::string model = "pin";
+  std::string model = "fast";
+  bool values = true;  ///< Words were computed. What depends on them is left out otherwise.
   driver::RunResult result;
   std::uint64_t images = 0;
-  double top1 = 0;       ///< Fraction of the images that the simulated machine labels right.
-  double top1_fp32 = 0;  ///< The same for the fp32 network.
+  std::optional<double> top1;       ///< Fraction of the images that the simulated machine labels right, if known.
+  std::optional<double> top1_fp32;  ///< The same for the fp32 network.
   double wall_seconds = 0;
 };
 

@@ -39,8 +39,13 @@ Command run_command() {
                        .fallback = "8"},
                       {.name = "model",
                        .placeholder = "MODEL",
-                       .description = "pin: one SystemC module per processing element",
-                       .fallback = "pin"},
+                       .description = "fast, or pin: one SystemC module per processing element, for waveforms;\n"
+                                      "both give the same words, cycles and counters",
+                       .fallback = "fast"},
+                      {.name = "values",
+                       .placeholder = "on|off",
+                       .description = "off: only cycles, traffic and counters, no words (fast model)",
+                       .fallback = "on"},
                       {.name = "vcd",
                        .placeholder = "FILE",
                        .description = "trace the machine's and every PE's pins: a waveform, for --model pin\n"
@@ -59,11 +64,15 @@ Command run_command() {
           .machine = true};
 }
 
-void check_model(const Arguments& options) {
-  if (options.text("model") == "fast") {
-    throw Error(ExitCode::usage, "option '--model': 'fast' is not built yet, expected pin");
-  }
-  options.choice("model", {"pin"});
+/// --model and --values.
+driver::RunOptions model_options(const Arguments& options) {
+  driver::RunOptions run;
+  run.model = options.choice("model", {"fast", "pin"}) == "pin" ? driver::ModelKind::pin : driver::ModelKind::fast;
+  run.values = options.choice("values", {"on", "off"}) == "on";
+  if (run.values) return run;
+  if (run.model == driver::ModelKind::pin) throw Error(ExitCode::usage, "option '--values': off needs --model fast");
+  if (options.flag("check")) throw Error(ExitCode::usage, "option '--check': needs --values on");
+  return run;
 }
 
 /// --vcd and --vcd-window; the file is the caller's.
@@ -129,12 +138,8 @@ void check_words(const driver::RunResult& result, const Inputs& inputs, const lp
 }
 
 driver::RunResult simulate(const hw::MachineConfig& machine, const Inputs& inputs, const lpq::QuantizedModel& model,
-                           const std::vector<lpq::WordMap>& images, bool keep_maps,
-                           const hw::WaveformWindow& waveform) {
+                           const std::vector<lpq::WordMap>& images, driver::RunOptions options) {
   Progress progress;
-  driver::RunOptions options;
-  options.keep_maps = keep_maps;
-  options.waveform = waveform;
   options.cancel = &interrupted();
   options.progress = [&](int image, int layer) {
     progress.show(fmt::format("run: image {} of {}, layer {} of {}", image + 1, images.size(), layer + 1,
@@ -154,15 +159,17 @@ ExitCode run(const Words& arguments) {
     fmt::print("{}", help_text(command));
     return ExitCode::success;
   }
-  check_model(options);
+  driver::RunOptions run = model_options(options);
   RunRecord record;
   record.machine = options.machine();
   record.network = options.text("network");
   record.quantized = options.text("quantized");
   record.dataset = options.text("dataset");
   record.model = options.text("model");
+  record.values = run.values;
   record.images = options.integer("images", 1, std::numeric_limits<int>::max());
-  hw::WaveformWindow waveform = waveform_window(options);
+  run.keep_maps = options.flag("check");
+  run.waveform = waveform_window(options);
   std::optional<ResultFile> vcd;
   std::vector<std::string> contents{"report.json", "layers.csv", "waveform.vcd"};
   if (!options.text("vcd").empty()) {
@@ -176,7 +183,7 @@ ExitCode run(const Words& arguments) {
   OutputFolder folder(options.path("out"), options.flag("force"), contents);
   if (vcd) {
     vcd->open(folder, options.flag("force"), ".vcd");
-    waveform.file = vcd->staging();
+    run.waveform.file = vcd->staging();
   }
   std::vector<lpq::WordMap> images;
   images.reserve(static_cast<std::size_t>(inputs.dataset.count));
@@ -185,13 +192,15 @@ ExitCode run(const Words& arguments) {
   }
 
   const auto start = std::chrono::steady_clock::now();
-  record.result = simulate(record.machine, inputs, model, images, options.flag("check"), waveform);
+  record.result = simulate(record.machine, inputs, model, images, run);
   record.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  record.top1 = fraction_right(record.result.labels, inputs.dataset);
   try {
     if (options.flag("check")) check_words(record.result, inputs, model, record.machine, images);
-    record.top1_fp32 =
-        lpq::evaluate_fp32(inputs.network, inputs.dataset, inputs.dataset.count, 1, {}, &interrupted()).top1();
+    if (run.values) {
+      record.top1 = fraction_right(record.result.labels, inputs.dataset);
+      record.top1_fp32 =
+          lpq::evaluate_fp32(inputs.network, inputs.dataset, inputs.dataset.count, 1, {}, &interrupted()).top1();
+    }
   } catch (const lpq::Cancelled&) {
     fail_interrupted();
   }
@@ -207,8 +216,8 @@ ExitCode run(const Words& arguments) {
   if (options.flag("check")) fmt::print("check: every word equals the software evaluation's\n");
   fmt::print("Written to {}\n", options.text("out"));
   if (vcd && !traced) {
-    throw Error(ExitCode::usage,
-                fmt::format("option '--vcd-window': the run ended before cycle {}; no waveform", waveform.first_cycle));
+    throw Error(ExitCode::usage, fmt::format("option '--vcd-window': the run ended before cycle {}; no waveform",
+                                             run.waveform.first_cycle));
   }
   return ExitCode::success;
 }

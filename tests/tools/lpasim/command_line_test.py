@@ -191,9 +191,15 @@ class BadInput(ProgramTest):
         self.refuse(3, "none.onnx", "--force", network=self.folder / "none.onnx")
         self.assertEqual((self.out / "quant.json").read_text(), "old")
 
-    def test_the_fast_model_is_not_there_yet(self):
-        self.fail_with(2, "'fast' is not built yet", "run", "--network", self.network, "--quantized", self.out,
-                       "--dataset", self.data, "--out", self.folder / "R", "--model", "fast")
+    def test_models_that_cannot_be(self):
+        for message, extra in [("'slow' is not valid, expected fast, pin", ["--model", "slow"]),
+                               ("'maybe' is not valid, expected on, off", ["--values", "maybe"]),
+                               ("option '--values': off needs --model fast", ["--values", "off", "--model", "pin"]),
+                               ("option '--check': needs --values on", ["--values", "off", "--check"]),
+                               ("option '--vcd': needs --model pin", ["--vcd", self.folder / "w.vcd"])]:
+            with self.subTest(message):
+                self.fail_with(2, message, "run", "--network", self.network, "--quantized", self.out, "--dataset",
+                               self.data, "--out", self.folder / "R", *extra)
 
     def test_a_quantized_network_that_is_missing(self):
         self.fail_with(3, "quant.json", "run", "--network", self.network, "--quantized", self.out, "--dataset",

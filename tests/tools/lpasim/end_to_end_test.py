@@ -81,7 +81,23 @@ class EndToEnd(ProgramTest):
         self.assertEqual(report["network"], str(self.network))
         self.assertEqual(report["accuracy"]["images"], IMAGES)
         self.assertEqual((report["hardware"]["array.rows"], report["hardware"]["array.columns"]), (4, 2))
-        self.assertEqual(report["simulator"]["model"], "pin")
+        self.assertEqual((report["simulator"]["model"], report["simulator"]["values"]), ("fast", True))
+
+    def test_without_values_there_is_what_does_not_depend_on_them(self):
+        whole, _, _ = self.run_machine("R", self.quantized)
+        text = self.succeed("run", "--network", self.network, "--quantized", self.quantized, "--dataset", self.data,
+                            "--images", IMAGES, "--out", self.folder / "V", "--values", "off")
+        report = json.loads((self.folder / "V" / "report.json").read_text())
+        jsonschema.validate(report, self.schema)
+        self.assertNotIn("accuracy", report)
+        self.assertNotIn("top-1", text)
+        del whole["accuracy"]
+        for part in [whole["totals"], *whole["layers"]]:
+            del part["saturations"], part["nar_products"]
+        self.assertFalse(report["simulator"].pop("values"))
+        for part in (whole, report):
+            del part["simulator"]
+        self.assertEqual(report, whole)
 
     def test_the_schema_refuses_what_it_does_not_know(self):
         report, _, _ = self.run_machine("R", self.quantized)

@@ -39,7 +39,7 @@ RunRecord record_of(std::vector<driver::LayerResult> layers) {
   record.machine.array.rows = 4;
   record.machine.array.columns = 2;
   record.network = "net.onnx";
-  record.quantized = "Q";
+  record.quantized = std::string("Q");
   record.dataset = "data";
   record.images = 2;
   record.top1 = 0.5;
@@ -108,6 +108,24 @@ TEST(Report, HardwareHoldsEveryParameterAsTypedValue) {
   EXPECT_EQ(report["hardware"]["array.rows"], 4);
   EXPECT_EQ(report["hardware"]["array.double_buffer_weights"], true);
   EXPECT_EQ(report["hardware"]["psum.preset"], "wide");
+}
+
+TEST(Report, LeavesOutWhatWasNotComputed) {
+  RunRecord record = record_of({layer("a", 8, 40, 30, 100)});
+  record.values = false;
+  record.top1.reset();
+  record.top1_fp32.reset();
+  const ordered_json report = build_report(record);
+  EXPECT_FALSE(report.contains("accuracy"));
+  EXPECT_EQ(report["simulator"]["values"], false);
+  for (const char* key : {"saturations", "nar_products"}) {
+    EXPECT_FALSE(report["totals"].contains(key));
+    EXPECT_FALSE(report["layers"][0].contains(key));
+  }
+  EXPECT_THAT(layers_csv(report), testing::Not(testing::HasSubstr("saturations")));
+  EXPECT_THAT(report_text(report),
+              testing::Not(testing::AnyOf(testing::HasSubstr("top-1"), testing::HasSubstr("NaR"))));
+  EXPECT_THAT(report_text(report), testing::HasSubstr("fast model without values"));
 }
 
 TEST(LayersCsv, HasAHeaderAndALineForEachLayer) {
