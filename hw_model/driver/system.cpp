@@ -26,8 +26,12 @@ void restore_sanitizer_stack() {
 }  // namespace
 
 System::System(const hw::MachineConfig& config, ModelKind model, std::function<void(Host&)> software)
+    : System(config, model, hw::Protocol::annotated, std::move(software)) {}
+
+System::System(const hw::MachineConfig& config, ModelKind model, hw::Protocol protocol,
+               std::function<void(Host&)> software)
     : period_(static_cast<double>(config.period_ps()), sc_core::SC_PS),
-      memory_("memory", config, model == ModelKind::fast ? hw::Protocol::annotated : hw::Protocol::four_phase),
+      memory_("memory", config, model == ModelKind::fast ? protocol : hw::Protocol::four_phase),
       host_("host", std::move(software)) {
   host_.irq(irq_);
   host_.memory.bind(memory_.host);

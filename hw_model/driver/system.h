@@ -19,6 +19,8 @@ class System {
  public:
   /// `software` runs once, on the host. Throws hw::ConfigError. One system per process: SystemC elaborates once.
   System(const hw::MachineConfig& config, ModelKind model, std::function<void(Host&)> software);
+  /// With a memory that speaks as told to the fast model; to the pin-level model it speaks four phases.
+  System(const hw::MachineConfig& config, ModelKind model, hw::Protocol protocol, std::function<void(Host&)> software);
 
   /// Runs the software to its end. Throws what it throws.
   void run();

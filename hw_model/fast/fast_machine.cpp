@@ -272,12 +272,7 @@ std::uint64_t FastMachine::next(Block block, std::uint64_t edge) const {
 }
 
 std::uint64_t FastMachine::next_ppu(std::uint64_t edge) const {
-  if (ppu_.state() == PpuState::working) return edge + 1;
-  if (ppu_.done()) return never;
-  if (config_.stall.permille > 0) return edge + 1;
-  // Otherwise it waits for operands; what is not a word wakes it.
-  const std::uint64_t word = sequencer_.words().seen_at(ppu_.vector());
-  return word > edge ? word : never;
+  return ppu_.next(edge, sequencer_.words().seen_at(ppu_.vector()));
 }
 
 template <typename T>
@@ -309,8 +304,8 @@ std::int64_t FastMachine::inputs_released() const {
 
 Counters FastMachine::gather() const {
   Counters sum;
-  sum.macs = sequencer_.macs();
-  sum.vectors = sequencer_.vectors();
+  sum.macs = sequencer_.macs(edge_);
+  sum.vectors = sequencer_.vectors(edge_);
   sum.tiles = loader_.tiles();
   sum.saturations = values_.events().saturations + ppu_.saturations();
   sum.nar_products = values_.events().nar_products + ppu_.nar_operands();

@@ -50,6 +50,11 @@ void FastSequencer::step(std::uint64_t cycle, const Job& job, const Inputs& inpu
 
 void FastSequencer::reset(std::uint64_t cycle) {
   account(cycle - 1);
+  if (phase_ == Phase::issuing && cause_track_.on()) {
+    for (const IssueRun& run : runs_) report_run(run, cycle);
+  }
+  report_encoded(cycle);
+  encoded_.clear();
   runs_.clear();
   counted_runs_ = 0;
   schedule_ = nullptr;
@@ -58,6 +63,7 @@ void FastSequencer::reset(std::uint64_t cycle) {
 }
 
 void FastSequencer::start(const Job& job, std::uint64_t cycle) {
+  report_encoded(cycle);
   job_number_ = job.number;
   schedule_ = job.schedule;
   position_ = last_k_vectors_ = 0;
@@ -189,7 +195,7 @@ void FastSequencer::add_run(std::int64_t count, std::uint64_t first_edge, std::u
 
 void FastSequencer::finish_run(std::uint64_t cycle) {
   for (const IssueRun& run : runs_) {
-    if (cause_track_.on()) report_run(run);
+    if (cause_track_.on()) report_run(run, never);
     current_.push_back({position_, run});
     if (tile_->last_k()) {
       store_.count_write(schedule_->tiling().lanes, run.count);
@@ -207,6 +213,7 @@ void FastSequencer::finish_run(std::uint64_t cycle) {
 void FastSequencer::finish_tile(std::uint64_t cycle) {
   if (timeline_ != nullptr) {
     const VisitCursor& visit = tile_->visit();
+    report_encoded(cycle);
     timeline_->add({.track = Track::array,
                     .begin = tile_begin_,
                     .end = cycle + 1,
@@ -214,11 +221,11 @@ void FastSequencer::finish_tile(std::uint64_t cycle) {
                     .n_tile = visit.n_tile(),
                     .k_tile = tile_->k_tile()});
     if (tile_->last_k()) {
-      timeline_->add({.track = Track::encoder,
-                      .begin = words_begin_,
-                      .end = cycle + sum_latency_ + 1,
-                      .index = visit.index(),
-                      .n_tile = visit.n_tile()});
+      encoded_.push_back({.track = Track::encoder,
+                          .begin = words_begin_,
+                          .end = cycle + sum_latency_ + 1,
+                          .index = visit.index(),
+                          .n_tile = visit.n_tile()});
     }
   }
   if (!config_.array.double_buffer_weights) tiles_released_ = tile_->index() + 1;
@@ -232,21 +239,31 @@ void FastSequencer::finish_tile(std::uint64_t cycle) {
   }
 }
 
-void FastSequencer::report_run(const IssueRun& run) {
+/// Tells the causes of the run's edges before `end`.
+void FastSequencer::report_run(const IssueRun& run, std::uint64_t end) {
   const auto accesses = static_cast<std::uint64_t>(run_costs_.input_accesses);
-  for (std::int64_t j = 0; j < run.count; ++j) {
+  const auto tell = [&](Cause cause, std::uint64_t edge) {
+    if (edge < end) cause_track_.set(cause, edge);
+  };
+  for (std::int64_t j = 0; j < run.count && run.edge(j) + 1 - run.period < end; ++j) {
     const std::uint64_t issue = run.edge(j);
     const std::uint64_t begin = issue + 1 - run.period;
     const std::uint64_t sums_there = issue - run.stalled;
-    if (accesses > 1) cause_track_.set(Cause::input_wait, begin);
-    if (begin + accesses - 1 < sums_there) cause_track_.set(Cause::psum_wait, begin + accesses - 1);
-    if (run.stalled > 0) cause_track_.set(Cause::input_wait, sums_there);
-    cause_track_.set(Cause::busy, issue);
+    if (accesses > 1) tell(Cause::input_wait, begin);
+    if (begin + accesses - 1 < sums_there) tell(Cause::psum_wait, begin + accesses - 1);
+    if (run.stalled > 0) tell(Cause::input_wait, sums_there);
+    tell(Cause::busy, issue);
   }
+}
+
+/// Reports the visits whose words were all there before edge `end`.
+void FastSequencer::report_encoded(std::uint64_t end) {
+  for (; !encoded_.empty() && encoded_.front().end <= end; encoded_.pop_front()) timeline_->add(encoded_.front());
 }
 
 void FastSequencer::end(std::uint64_t cycle, const Inputs& inputs) {
   if (words_.seen(cycle) < last_k_vectors_) return wait(Cause::fill_drain, cycle);
+  report_encoded(cycle);
   switch (inputs.ppu_state) {
     case PpuState::working:
       return wait(Cause::ppu, cycle);
@@ -272,6 +289,13 @@ void FastSequencer::account(std::uint64_t cycle) {
     accounted_ = to;
     if (to == run.last()) ++counted_runs_;
   }
+}
+
+/// Whether a vector is presented at an edge that has not been accounted for.
+bool FastSequencer::presents(std::uint64_t cycle) const {
+  if (cycle <= accounted_ || counted_runs_ == runs_.size()) return false;
+  const IssueRun& run = runs_[counted_runs_];
+  return cycle >= run.start && (cycle - run.start + 1) % run.period == 0;
 }
 
 void FastSequencer::count_run(const IssueRun& run, std::uint64_t from, std::uint64_t to) {

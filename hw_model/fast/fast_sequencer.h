@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -45,8 +46,9 @@ class FastSequencer {
 
   /// Edges of every cause so far, those before the first layer included.
   const std::array<std::uint64_t, cause_count>& causes() const { return causes_; }
-  std::uint64_t macs() const { return macs_; }
-  std::uint64_t vectors() const { return vectors_; }
+  /// Up to and with edge `cycle`, which is the last accounted one or the one after it.
+  std::uint64_t macs(std::uint64_t cycle) const { return macs_ + (presents(cycle) ? run_costs_.macs : 0); }
+  std::uint64_t vectors(std::uint64_t cycle) const { return vectors_ + (presents(cycle) ? 1 : 0); }
   void set_timeline(Timeline* timeline);
 
  private:
@@ -72,10 +74,12 @@ class FastSequencer {
   void plan(std::uint64_t cycle, std::int64_t count);
   void plan_behind_sums(std::uint64_t cycle, std::int64_t count);
   void add_run(std::int64_t count, std::uint64_t first_edge, std::uint64_t period);
-  void report_run(const IssueRun& run);
+  void report_run(const IssueRun& run, std::uint64_t end);
   void finish_run(std::uint64_t cycle);
   void finish_tile(std::uint64_t cycle);
+  void report_encoded(std::uint64_t end);
   void end(std::uint64_t cycle, const Inputs& inputs);
+  bool presents(std::uint64_t cycle) const;
   void count_run(const IssueRun& run, std::uint64_t from, std::uint64_t to);
 
   const MachineConfig& config_;
@@ -111,6 +115,7 @@ class FastSequencer {
   Timeline* timeline_ = nullptr;
   CauseTrack cause_track_;
   std::uint64_t tile_begin_ = 0, words_begin_ = 0;
+  std::deque<Slice> encoded_;  ///< Visits whose last words may still be on their way.
 };
 
 }  // namespace lpa::hw

@@ -17,6 +17,7 @@ void PpuLogic::step(std::uint64_t cycle, const Job& job, const Inputs& inputs) {
     start(job);
     return;
   }
+  started_ = false;
   if (done()) {
     state_ = PpuState::idle;
     return;
@@ -29,7 +30,15 @@ void PpuLogic::reset() {
   state_ = PpuState::idle;
 }
 
+std::uint64_t PpuLogic::next(std::uint64_t cycle, std::uint64_t word) const {
+  if (state_ == PpuState::working || started_) return cycle + 1;
+  if (done()) return never;
+  if (gate_.enabled()) return cycle + 1;
+  return word > cycle ? word : never;
+}
+
 void PpuLogic::start(const Job& job) {
+  started_ = true;
   job_number_ = job.number;
   schedule_ = job.schedule;
   state_ = PpuState::idle;

@@ -33,14 +33,14 @@ class PpuLogic {
 
   void step(std::uint64_t cycle, const Job& job, const Inputs& inputs);
   void reset();
+  /// The first edge after `cycle` at which step() would do anything if its inputs stay as they are, but for the next
+  /// encoded vector, which comes at edge `word`.
+  std::uint64_t next(std::uint64_t cycle, std::uint64_t word) const;
 
   PpuState state() const { return state_; }
   std::int64_t inputs_released() const { return inputs_released_; }  ///< Of layers that do not use the array.
   /// The encoded vector that the unit is at: it can go on when words_ready is larger.
   std::int64_t vector() const { return words_before_ + position_; }
-  /// Whether all visits of the layer are done, or there is no layer.
-  bool done() const { return schedule_ == nullptr || visit_->done(); }
-
   /// Off: results are zeros, whatever the operands; nothing else changes.
   void set_values(bool on) { values_ = on; }
   void set_timeline(Timeline* timeline) { timeline_ = timeline; }
@@ -49,6 +49,8 @@ class PpuLogic {
   std::uint64_t nar_operands() const { return nar_operands_; }
 
  private:
+  /// Whether all visits of the layer are done, or there is no layer.
+  bool done() const { return schedule_ == nullptr || visit_->done(); }
   void start(const Job& job);
   void work(std::uint64_t cycle, const Inputs& inputs);
   PpuState operands(const Inputs& inputs) const;
@@ -72,6 +74,7 @@ class PpuLogic {
   std::optional<VisitCursor> visit_;
   std::optional<PpuDatapath> datapath_;
   std::uint32_t job_number_ = 0;
+  bool started_ = false;  ///< At the last edge: the next one says what the unit waits for.
   PpuState state_ = PpuState::idle;
   std::int64_t inputs_released_ = 0;
   std::int64_t element_cost_ = 1;  ///< Lane-cycles per output element.

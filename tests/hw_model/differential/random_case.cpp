@@ -1,0 +1,261 @@
+#include "tests/hw_model/differential/random_case.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "hw_model/control/schedule.h"
+#include "hw_model/driver/machine_error.h"
+#include "hw_model/driver/mapper.h"
+
+namespace lpa::test {
+namespace {
+
+using hw::Descriptor;
+using hw::FormatFields;
+using hw::MachineConfig;
+
+void draw_arithmetic(Choices& c, formats::Arithmetic& a) {
+  a = formats::arithmetic_preset(c.pick({"wide", "fixed", "poster"}));
+  if (c.chance(1, 3)) a.converter = formats::Converter::mitchell;
+  a.lf_bits = c.pick({8, 6, 10, 12});
+  if (a.psum == formats::PsumKind::fixed) a.fixed_bits = c.pick({32, 24, 16});
+  a.encoder_log_bits = c.pick({8, 6, 10});
+  a.flush = !c.chance(1, 4);
+}
+
+MachineConfig draw_machine(Choices& c) {
+  MachineConfig config;
+  config.array.rows = c.pick({8, 4, 2, 1, 3, 5, 16, 11});
+  config.array.columns = c.pick({8, 4, 2, 1, 3, 12, 16, 6});
+  config.array.double_buffer_weights = !c.chance(1, 4);
+  config.clock_mhz = c.pick({500, 1000, 333, 700});
+  const int roomy = c.pick({16, 4, 2, 1});
+  config.weight_buffer = {c.draw(1, roomy), c.pick({64, 8, 16, 32})};
+  config.input_buffer = {c.draw(1, 2 * roomy), c.pick({64, 8, 16, 32})};
+  config.output_buffer = {c.draw(1, 2 * roomy), c.pick({64, 8, 16})};
+  config.dma = {c.pick({64, 8, 16, 128}), c.pick({64, 1, 2, 5})};
+  config.memory.mib = 1;
+  config.memory.latency = c.pick({40, 0, 1, 7, 200});
+  config.memory.bytes_per_cycle = c.pick({16, 1, 4, 64});
+  config.ppu.lanes = c.pick({16, 1, 3, 8, 40});
+  draw_arithmetic(c, config.arithmetic);
+  config.stall.permille = c.chance(1, 3) ? c.pick({100, 10, 500, 800}) : 0;
+  config.stall.seed = c.draw(1, 1000);
+  return config;
+}
+
+FormatFields draw_format(Choices& c, int bits) {
+  FormatFields f;
+  f.bits = bits;
+  f.es = c.draw(0, std::max(0, bits - 3));
+  f.rs = c.draw(1, bits - 1);
+  f.regime = f.rs >= 2 && c.chance(1, 4) ? 1 : 0;
+  f.sf = c.draw(0, 512) - 256;
+  return f;
+}
+
+int draw_bits(Choices& c) {
+  return c.pick({8, 4, 2});
+}
+
+/// Sizes of a window that fits its input.
+void draw_window(Choices& c, Descriptor& d, bool gemm) {
+  d.in_h = c.draw(1, gemm ? 40 : 10);
+  d.in_w = gemm ? 1 : c.draw(1, 12);
+  if (!gemm) {
+    d.kernel_h = c.draw(1, 3);
+    d.kernel_w = c.draw(1, 3);
+    d.dilation_h = c.draw(1, 2);
+    d.dilation_w = c.draw(1, 2);
+    d.stride_h = c.draw(1, 3);
+    d.stride_w = c.draw(1, 3);
+  }
+  const std::int64_t reach_h = (d.kernel_h - 1) * d.dilation_h;
+  const std::int64_t reach_w = (d.kernel_w - 1) * d.dilation_w;
+  d.pad_top = c.draw(0, static_cast<int>(reach_h));
+  d.pad_left = c.draw(0, static_cast<int>(reach_w));
+  // As many positions as begin inside the padded input, or fewer.
+  d.out_h = c.draw(1, static_cast<int>((d.in_h + d.pad_top - 1) / d.stride_h + 1));
+  d.out_w = c.draw(1, static_cast<int>((d.in_w + d.pad_left - 1) / d.stride_w + 1));
+}
+
+std::int64_t pitch(Choices& c, std::int64_t channels, std::int64_t bits) {
+  return hw::packed_bytes(channels, bits) + (c.chance(1, 4) ? c.draw(1, 9) : 0);
+}
+
+/// A smaller tiling than the mapper's, if the machine accepts it.
+void draw_tiling(Choices& c, Descriptor& d, const MachineConfig& config) {
+  Descriptor other = d;
+  other.loop_order = c.draw(0, 1);
+  other.band_rows = c.draw(1, static_cast<int>(d.band_rows));
+  if (d.uses_array()) {
+    const hw::Tiling tiling(d, config);
+    other.block_tiles = c.draw(1, static_cast<int>(d.block_tiles));
+    if (other.block_tiles == 1 && tiling.k_tiles > 1 && c.chance(1, 3)) {
+      other.k_block = config.array.rows * c.draw(1, static_cast<int>(tiling.k_tiles) - 1);
+    }
+  }
+  if (!hw::check(other, config)) d = other;
+}
+
+/// A place in memory; addresses need not be aligned.
+class Allocator {
+ public:
+  std::int64_t take(Choices& c, std::int64_t bytes) {
+    const std::int64_t at = next_ + c.pick({0, 0, 1, 7, 40});
+    next_ = (at + bytes + 63) / 64 * 64;
+    return at;
+  }
+  std::int64_t next() const { return next_; }
+
+ private:
+  std::int64_t next_ = 0x1000;
+};
+
+std::vector<std::uint8_t> random_bytes(std::mt19937_64& random, std::int64_t count) {
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(count));
+  for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random());
+  return bytes;
+}
+
+std::vector<std::uint8_t> draw_weights(Choices& c, std::mt19937_64& random, const Descriptor& d,
+                                       const MachineConfig& config) {
+  const bool nars = c.chance(1, 4);
+  const auto nar = static_cast<formats::Word>(1u << (d.weight.bits - 1));
+  std::vector<formats::Word> words(static_cast<std::size_t>(d.out_c * d.kernel_h * d.kernel_w * d.in_c));
+  for (auto& word : words) {
+    word = static_cast<formats::Word>(random() % (1u << d.weight.bits));
+    if (word == nar && !(nars && random() % 16 == 0)) word = 1;
+  }
+  std::vector<formats::BiasTerm> bias(static_cast<std::size_t>(d.out_c));
+  for (auto& term : bias) {
+    if (random() % 4 == 0) continue;
+    const auto mantissa = static_cast<std::int32_t>((1u << 24) + random() % (1u << 24));
+    term = {random() % 2 == 0 ? mantissa : -mantissa, static_cast<std::int16_t>(static_cast<int>(random() % 12) - 6)};
+  }
+  return driver::pack_weights(d, config, words.data(), bias.data());
+}
+
+/// A map's bytes without NaR words, or with some.
+std::vector<std::uint8_t> draw_map(Choices& c, std::mt19937_64& random, std::int64_t bytes, std::int64_t bits) {
+  std::vector<std::uint8_t> map = random_bytes(random, bytes);
+  if (c.chance(1, 4)) return map;
+  for (auto& byte : map) {
+    for (std::int64_t bit = 0; bit < 8; bit += bits) {
+      const auto mask = static_cast<std::uint8_t>(((1u << bits) - 1) << bit);
+      const auto nar = static_cast<std::uint8_t>((1u << (bits - 1)) << bit);
+      if ((byte & mask) == nar) byte = static_cast<std::uint8_t>(byte & ~mask);
+    }
+  }
+  return map;
+}
+
+Descriptor draw_shape(Choices& c) {
+  Descriptor d;
+  const int kind = c.draw(0, 9);
+  const bool gemm = kind >= 5 && kind <= 6;
+  d.op = kind <= 6 ? 0 : kind - 6;
+  const bool conv = d.uses_array();
+  const bool adds = d.operation() == hw::LayerOp::add;
+  d.in_c = c.draw(1, gemm ? 80 : 20);
+  d.out_c = conv ? c.draw(1, gemm ? 70 : 30) : d.in_c;
+  if (adds) {
+    d.in_h = d.out_h = c.draw(1, 10);
+    d.in_w = d.out_w = c.draw(1, 12);
+  } else {
+    draw_window(c, d, gemm);
+  }
+  d.input = draw_format(c, draw_bits(c));
+  d.output = d.operation() == hw::LayerOp::max_pool ? d.input : draw_format(c, draw_bits(c));
+  if (conv) {
+    d.weight = draw_format(c, draw_bits(c));
+    d.encoded = d.output;
+    d.scale = c.draw(0, 2048) - 1024;
+    d.psum_lsb = -c.draw(2, 20);
+    if (c.chance(1, 3)) {
+      d.flags |= hw::flag_addend;
+      d.encoded = draw_format(c, draw_bits(c));
+    }
+  }
+  if (d.adds()) d.addend = draw_format(c, draw_bits(c));
+  if (c.chance(1, 2)) d.flags |= hw::flag_relu;
+  if (d.operation() == hw::LayerOp::average_pool && c.chance(1, 2)) d.flags |= hw::flag_count_include_pad;
+  return d;
+}
+
+/// False if the machine cannot run the layer, whatever the tiling.
+bool add_layer(Choices& c, std::mt19937_64& random, Case& test, Allocator& inputs, std::vector<Descriptor>& pending) {
+  Descriptor d = draw_shape(c);
+  d.input_channel = c.chance(1, 4) ? c.draw(1, 5) : 0;
+  d.output_channel = c.chance(1, 4) ? 4 * c.draw(1, 2) : 0;
+  d.input_pitch = pitch(c, d.input_channel + d.in_c, d.input.bits);
+  d.output_pitch = pitch(c, d.output_channel + d.out_c, d.output.bits);
+  if (d.adds()) d.addend_pitch = pitch(c, d.output_channel + d.out_c, d.addend.bits);
+  try {
+    driver::map_layer(d, test.config, "case");
+  } catch (const driver::MachineError&) {
+    return false;
+  }
+  draw_tiling(c, d, test.config);
+  if (hw::check(d, test.config)) return false;
+
+  const auto place = [&](std::vector<std::uint8_t> bytes) {
+    const std::int64_t at = inputs.take(c, static_cast<std::int64_t>(bytes.size()));
+    test.memory.push_back({static_cast<std::uint64_t>(at), std::move(bytes)});
+    return at;
+  };
+  d.input_address = place(draw_map(c, random, d.in_h * d.in_w * d.input_pitch, d.input.bits));
+  if (d.uses_array()) d.weight_address = place(draw_weights(c, random, d, test.config));
+  if (d.adds()) d.addend_address = place(draw_map(c, random, d.out_h * d.out_w * d.addend_pitch, d.addend.bits));
+  pending.push_back(d);
+  return true;
+}
+
+}  // namespace
+
+Case make_case(Choices& c) {
+  Case test;
+  test.config = draw_machine(c);
+  test.four_phase = c.chance(1, 4);
+  std::mt19937_64 random(static_cast<std::uint64_t>(c.draw(0, 1 << 20)));
+  Allocator allocator;
+  std::vector<Descriptor> layers;
+  const int wanted = c.draw(1, 3);
+  for (int attempt = 0; attempt < 40 && static_cast<int>(layers.size()) < wanted; ++attempt) {
+    add_layer(c, random, test, allocator, layers);
+  }
+  test.output_address = static_cast<std::uint64_t>(allocator.next());
+  for (Descriptor& d : layers) {
+    d.output_address = allocator.take(c, d.out_h * d.out_w * d.output_pitch);
+    test.layers.push_back(d);
+  }
+  test.end_address = static_cast<std::uint64_t>(allocator.next());
+  if (c.chance(1, 3)) test.interference.look_after = c.draw(1, 3000);
+  if (c.chance(1, 6)) test.interference.reset_after = c.draw(1, 3000);
+  return test;
+}
+
+std::string to_string(const Case& test) {
+  std::string text;
+  const MachineConfig standard;
+  for (const hw::Parameter& parameter : hw::machine_parameters()) {
+    const std::string value = parameter.get(test.config);
+    if (value != parameter.get(standard)) text += fmt::format("  --{} {}\n", parameter.name, value);
+  }
+  for (const Descriptor& layer : test.layers) {
+    Descriptor copy = layer;
+    Descriptor plain;
+    text += "  layer:";
+    for (const hw::DescriptorField& field : hw::descriptor_fields()) {
+      if (field.at(copy) != field.at(plain)) text += fmt::format(" {}={}", field.name, field.at(copy));
+    }
+    text += '\n';
+  }
+  text += fmt::format("  memory speaks {} to the fast model", test.four_phase ? "four phases" : "with annotated time");
+  if (test.interference.look_after > 0) text += fmt::format(", a look after {} cycles", test.interference.look_after);
+  if (test.interference.reset_after > 0) text += fmt::format(", a reset after {}", test.interference.reset_after);
+  return text + '\n';
+}
+
+}  // namespace lpa::test
