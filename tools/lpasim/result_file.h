@@ -22,6 +22,7 @@ class ResultFile {
   /// Whether it belongs to the result folder, which must then know its name.
   bool in_folder() const { return in_folder_; }
   std::string name() const { return target_.filename().string(); }
+  bool same_file(const ResultFile& other) const { return target_ == other.target_; }
 
   /// Creates the temporary file, whose name ends in `extension`. An existing file outside the folder is an error unless
   /// `force`. Throws Error.

@@ -1,7 +1,7 @@
 // lpasim run: a quantized network on the simulated machine, cycle by cycle.
 #include <chrono>
 #include <limits>
-#include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -14,54 +14,45 @@
 #include "tools/lpasim/options.h"
 #include "tools/lpasim/output_folder.h"
 #include "tools/lpasim/progress.h"
-#include "tools/lpasim/range.h"
+#include "tools/lpasim/recordings.h"
 #include "tools/lpasim/report.h"
-#include "tools/lpasim/result_file.h"
 
 namespace lpa::cli {
 namespace {
 
-constexpr std::uint64_t max_waveform_cycles = 1'000'000;  ///< Some gigabytes.
-constexpr Range default_window{0, 1000};
-
 Command run_command() {
-  return {.name = "run",
-          .summary =
-              "Runs a quantized network on the simulated machine, cycle by cycle, and writes what it measured:\n"
-              "report.json and layers.csv.",
-          .options = {network_option(),
-                      quantized_option(),
-                      dataset_option(),
-                      {.name = "out", .placeholder = "DIR", .description = "folder to write", .required = true},
-                      {.name = "images",
-                       .placeholder = "N",
-                       .description = "the first N images of the data set",
-                       .fallback = "8"},
-                      {.name = "model",
-                       .placeholder = "MODEL",
-                       .description = "fast, or pin: one SystemC module per processing element, for waveforms;\n"
-                                      "both give the same words, cycles and counters",
-                       .fallback = "fast"},
-                      {.name = "values",
-                       .placeholder = "on|off",
-                       .description = "off: only cycles, traffic and counters, no words (fast model)",
-                       .fallback = "on"},
-                      {.name = "vcd",
-                       .placeholder = "FILE",
-                       .description = "trace the machine's and every PE's pins: a waveform, for --model pin\n"
-                                      "(view it: gtkwave FILE tools/gtkwave/lpa_8x8.gtkw)"},
-                      {.name = "vcd-window",
-                       .placeholder = "A:B",
-                       .description = "cycles A <= c < B since the start of the simulation (default: 0:1000)"},
-                      {.name = "check",
-                       .placeholder = "",
-                       .description = "compare the words of every layer with the software evaluation",
-                       .kind = Option::Kind::flag},
-                      {.name = "force",
-                       .placeholder = "",
-                       .description = "replace an existing result",
-                       .kind = Option::Kind::flag}},
-          .machine = true};
+  Command command{
+      .name = "run",
+      .summary =
+          "Runs a quantized network on the simulated machine, cycle by cycle, and writes what it measured:\n"
+          "report.json and layers.csv.",
+      .options =
+          {network_option(),
+           quantized_option(),
+           dataset_option(),
+           {.name = "out", .placeholder = "DIR", .description = "folder to write", .required = true},
+           {.name = "images", .placeholder = "N", .description = "the first N images of the data set", .fallback = "8"},
+           {.name = "model",
+            .placeholder = "MODEL",
+            .description = "fast, or pin: one SystemC module per processing element, for waveforms;\n"
+                           "both give the same words, cycles and counters",
+            .fallback = "fast"},
+           {.name = "values",
+            .placeholder = "on|off",
+            .description = "off: only cycles, traffic and counters, no words (fast model)",
+            .fallback = "on"},
+           {.name = "check",
+            .placeholder = "",
+            .description = "compare the words of every layer with the software evaluation",
+            .kind = Option::Kind::flag},
+           {.name = "force",
+            .placeholder = "",
+            .description = "replace an existing result",
+            .kind = Option::Kind::flag}},
+      .machine = true};
+  const std::vector<Option> recordings = Recordings::options();
+  command.options.insert(command.options.end(), recordings.begin(), recordings.end());
+  return command;
 }
 
 /// --model and --values.
@@ -73,27 +64,6 @@ driver::RunOptions model_options(const Arguments& options) {
   if (run.model == driver::ModelKind::pin) throw Error(ExitCode::usage, "option '--values': off needs --model fast");
   if (options.flag("check")) throw Error(ExitCode::usage, "option '--check': needs --values on");
   return run;
-}
-
-/// --vcd and --vcd-window; the file is the caller's.
-hw::WaveformWindow waveform_window(const Arguments& options) {
-  const bool windowed = !options.text("vcd-window").empty();
-  if (options.text("vcd").empty()) {
-    if (windowed) throw Error(ExitCode::usage, "option '--vcd-window': needs --vcd FILE");
-    return {};
-  }
-  if (options.text("model") != "pin") throw Error(ExitCode::usage, "option '--vcd': needs --model pin");
-  const Range window = windowed ? range(options, "vcd-window", max_waveform_cycles) : default_window;
-  return {.file = {}, .first_cycle = window.first, .cycles = window.end - window.first};
-}
-
-/// Makes room for a file in the result folder, if it shall stand there.
-void claim_name(const ResultFile& file, const std::string& option, std::vector<std::string>& contents) {
-  if (!file.in_folder()) return;
-  if (file.name() == "report.json" || file.name() == "layers.csv") {
-    throw Error(ExitCode::usage, fmt::format("option '--{}': '{}' is a result of another kind", option, file.name()));
-  }
-  contents.push_back(file.name());
 }
 
 double fraction_right(const std::vector<int>& labels, const workloads::Dataset& dataset) {
@@ -141,7 +111,8 @@ driver::RunResult simulate(const hw::MachineConfig& machine, const Inputs& input
                            const std::vector<lpq::WordMap>& images, driver::RunOptions options) {
   Progress progress;
   options.cancel = &interrupted();
-  options.progress = [&](int image, int layer) {
+  options.progress = [&, next = std::move(options.progress)](int image, int layer) {
+    if (next) next(image, layer);
     progress.show(fmt::format("run: image {} of {}, layer {} of {}", image + 1, images.size(), layer + 1,
                               inputs.graph.layers.size()));
   };
@@ -169,22 +140,15 @@ ExitCode run(const Words& arguments) {
   record.values = run.values;
   record.images = options.integer("images", 1, std::numeric_limits<int>::max());
   run.keep_maps = options.flag("check");
-  run.waveform = waveform_window(options);
-  std::optional<ResultFile> vcd;
-  std::vector<std::string> contents{"report.json", "layers.csv", "waveform.vcd"};
-  if (!options.text("vcd").empty()) {
-    vcd.emplace("--vcd", options.path("vcd"), options.path("out"));
-    claim_name(*vcd, "vcd", contents);
-  }
+  Recordings recordings(options);
+  std::vector<std::string> contents{"report.json", "layers.csv", "waveform.vcd", "timeline.json"};
+  for (std::string& name : recordings.names_in_folder()) contents.push_back(std::move(name));
 
   const Inputs inputs = read_inputs(options, static_cast<int>(record.images));
   const lpq::QuantizedModel model = read_quantized(options, inputs.graph);
   catch_interrupts();
   OutputFolder folder(options.path("out"), options.flag("force"), contents);
-  if (vcd) {
-    vcd->open(folder, options.flag("force"), ".vcd");
-    run.waveform.file = vcd->staging();
-  }
+  recordings.attach(run, folder, options.flag("force"), record.machine, inputs.graph);
   std::vector<lpq::WordMap> images;
   images.reserve(static_cast<std::size_t>(inputs.dataset.count));
   for (int image = 0; image < inputs.dataset.count; ++image) {
@@ -209,16 +173,12 @@ ExitCode run(const Words& arguments) {
   folder.write("report.json", report.dump(2) + '\n');
   folder.write("layers.csv", layers_csv(report));
   if (interrupted()) fail_interrupted();
-  const bool traced = vcd && !vcd->empty();
-  if (traced) vcd->commit();
+  recordings.commit();
   folder.commit();
   fmt::print("{}", report_text(report));
   if (options.flag("check")) fmt::print("check: every word equals the software evaluation's\n");
   fmt::print("Written to {}\n", options.text("out"));
-  if (vcd && !traced) {
-    throw Error(ExitCode::usage, fmt::format("option '--vcd-window': the run ended before cycle {}; no waveform",
-                                             run.waveform.first_cycle));
-  }
+  if (!recordings.missing().empty()) throw Error(ExitCode::usage, recordings.missing());
   return ExitCode::success;
 }
 

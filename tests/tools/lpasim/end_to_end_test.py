@@ -83,6 +83,14 @@ class EndToEnd(ProgramTest):
         self.assertEqual((report["hardware"]["array.rows"], report["hardware"]["array.columns"]), (4, 2))
         self.assertEqual((report["simulator"]["model"], report["simulator"]["values"]), ("fast", True))
 
+    def test_both_models_report_the_same(self):
+        fast, _, _ = self.run_machine("F", self.quantized, "--model", "fast")
+        pin, _, _ = self.run_machine("P", self.quantized, "--model", "pin")
+        self.assertEqual(pin["simulator"].pop("model"), "pin")
+        for report in (fast, pin):
+            del report["simulator"]
+        self.assertEqual(fast, pin)
+
     def test_without_values_there_is_what_does_not_depend_on_them(self):
         whole, _, _ = self.run_machine("R", self.quantized)
         text = self.succeed("run", "--network", self.network, "--quantized", self.quantized, "--dataset", self.data,

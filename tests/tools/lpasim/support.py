@@ -45,6 +45,32 @@ class ProgramTest(unittest.TestCase):
         self.assertIn(message, result.err)
 
 
+class TinyRunTest(ProgramTest):
+    """Tests that run one tiny network, quantized to 8 bits, on three images; what they write goes to self.folder."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.shared = pathlib.Path(tempfile.mkdtemp(prefix="lpasim-test-"))
+        cls.addClassCleanup(shutil.rmtree, cls.shared, ignore_errors=True)
+        cls.network = tiny_network(cls.shared / "tiny.onnx")
+        cls.data = write_dataset(cls.shared / "data")
+        cls.quantized = cls.shared / "Q"
+        done = lpasim("quantize", "--network", cls.network, "--dataset", cls.data, "--images", "6", "--out",
+                      cls.quantized)
+        assert done.code == 0, done.err
+
+    def arguments(self, *extra, images=3):
+        return ("run", "--network", self.network, "--quantized", self.quantized, "--dataset", self.data, "--images",
+                images, "--out", self.folder / "R", *extra)
+
+    def names(self):
+        """Everything in self.folder."""
+        return sorted(path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*"))
+
+    def report(self):
+        return json.loads((self.folder / "R" / "report.json").read_text())
+
+
 def write_npy(path, dtype, shape, data):
     text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {tuple(shape)}, }}"
     text += " " * (63 - (10 + len(text)) % 64) + "\n"

@@ -1,13 +1,10 @@
 """Waveforms of `lpasim run --vcd`, and the save files that show them."""
 
-import pathlib
 import re
-import shutil
 import subprocess
-import tempfile
 import unittest
 
-from support import SOURCE, ProgramTest, lpasim, tiny_network, write_dataset
+from support import SOURCE, TinyRunTest, lpasim
 
 MAKE_SAVE_FILE = SOURCE / "tools/gtkwave/make_save_file"
 CAUSES = ["busy", "fill_drain", "weight_wait", "input_wait", "psum_wait", "output_wait", "ppu", "idle"]
@@ -37,24 +34,9 @@ def shown(save):
     return {line.split("} ")[1] for line in save.splitlines() if line.startswith("+{")}
 
 
-class Waveform(ProgramTest):
-    @classmethod
-    def setUpClass(cls):
-        cls.shared = pathlib.Path(tempfile.mkdtemp(prefix="lpasim-test-"))
-        cls.addClassCleanup(shutil.rmtree, cls.shared, ignore_errors=True)
-        cls.network = tiny_network(cls.shared / "tiny.onnx")
-        cls.data = write_dataset(cls.shared / "data")
-        cls.quantized = cls.shared / "Q"
-        done = lpasim("quantize", "--network", cls.network, "--dataset", cls.data, "--images", "3", "--out",
-                      cls.quantized)
-        assert done.code == 0, done.err
-
+class Waveform(TinyRunTest):
     def arguments(self, *extra):
-        return ("run", "--network", self.network, "--quantized", self.quantized, "--dataset", self.data, "--images",
-                "3", "--model", "pin", "--out", self.folder / "R", *extra)
-
-    def names(self):
-        return sorted(path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*"))
+        return super().arguments("--model", "pin", *extra)
 
     def test_covers_the_window_that_was_asked_for(self):
         self.succeed(*self.arguments("--vcd", self.folder / "w.vcd", "--vcd-window", "100:150"))
