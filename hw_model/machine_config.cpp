@@ -171,6 +171,12 @@ std::vector<Parameter> make_parameters() {
   };
   add_buffer("weight_buffer", "weights and biases", &MachineConfig::weight_buffer);
   add_buffer("input_buffer", "input feature map rows", &MachineConfig::input_buffer);
+  const auto add_ports = [&list](const std::string& name, BufferConfig MachineConfig::*buffer) {
+    list.push_back(int_parameter(name + ".ports", "", "of each half: 2 reads and writes in one cycle, 1 does either",
+                                 [buffer](auto& c) -> int& { return (c.*buffer).ports; }));
+  };
+  add_ports("weight_buffer", &MachineConfig::weight_buffer);
+  add_ports("input_buffer", &MachineConfig::input_buffer);
   add_buffer("output_buffer", "partial sums, outputs and residuals", &MachineConfig::output_buffer);
   list.push_back(int_parameter("dma.burst_bytes", "bytes", "largest transaction, a power of two, 8..1024",
                                [](auto& c) -> int& { return c.dma.burst_bytes; }));
@@ -214,6 +220,8 @@ void MachineConfig::validate() const {
     require_range(name + ".kib", buffer.kib, 1, 65536);
     require_power_of_two(name + ".port_bytes", buffer.port_bytes, 8, 1024);
   };
+  require_range("weight_buffer.ports", weight_buffer.ports, 1, 2);
+  require_range("input_buffer.ports", input_buffer.ports, 1, 2);
   check_buffer("weight_buffer", weight_buffer);
   check_buffer("input_buffer", input_buffer);
   check_buffer("output_buffer", output_buffer);

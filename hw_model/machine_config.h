@@ -27,7 +27,8 @@ struct ArrayConfig {
 /// One on-chip SRAM, used as two halves.
 struct BufferConfig {
   int kib = 128;        ///< Capacity of both halves together, KiB.
-  int port_bytes = 64;  ///< Bytes read and bytes written per cycle.
+  int port_bytes = 64;  ///< Bytes per access and cycle.
+  int ports = 2;        ///< Of each half: 2 reads and writes in one cycle, 1 does either.
 
   std::int64_t half_bytes() const { return std::int64_t{kib} * 1024 / 2; }
   /// Accesses that move `bytes` bytes through the port.

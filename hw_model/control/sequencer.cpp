@@ -88,7 +88,10 @@ Cause Sequencer::try_issue() {
     if (tiles_loaded.read() <= tile_->index()) return Cause::weight_wait;
   }
   if (!input_ready()) return Cause::input_wait;
-  accesses_ = std::min(accesses_ + 1, vector_accesses_);
+  if (accesses_ < vector_accesses_) {
+    ++accesses_;
+    input_buffer_.use_port(cycle_, visit.pass().input_fetch);
+  }
   if (accesses_ < vector_accesses_) return Cause::input_wait;
   if (!tile_->first_k() && sums_returned.read() <= issued_ - tiling.positions(visit.pass().band)) {
     return Cause::psum_wait;

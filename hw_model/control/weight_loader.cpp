@@ -35,6 +35,7 @@ void WeightLoader::step() {
   if (row_ == static_cast<std::int64_t>(rows_) - 1 && accesses_ == 0) tile_begin_ = cycle_;
   ++accesses_;
   const bool zeros = row_ >= schedule_->tiling().k_rows(tile_->k_tile());
+  if (!zeros) buffer_.use_port(cycle_, tile_->weight_fetch());
   const std::int64_t columns = schedule_->tiling().tile_columns(tile_->visit().n_tile());
   if (!zeros && accesses_ < buffer_.config().accesses(columns)) return;
   accesses_ = 0;

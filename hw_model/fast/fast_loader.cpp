@@ -51,24 +51,24 @@ bool FastLoader::tile_ready(const FillLevel& level) const {
 void FastLoader::begin_tile(std::uint64_t cycle) {
   loading_ = true;
   tile_begin_ = cycle;
-  tile_end_ = last_edge(cycle);
+  const Tiling& tiling = schedule_->tiling();
+  const std::int64_t used = tiling.k_rows(tile_->k_tile());
+  const std::int64_t accesses = buffer_.config().accesses(tiling.tile_columns(tile_->visit().n_tile()));
+  read_begin_ = edge_after(cycle, rows_ - used);
+  tile_end_ = edge_after(read_begin_, used * accesses) - 1;
+  half_ = static_cast<std::size_t>(tile_->weight_fetch() % 2);
   if (tile_->first_k()) {
     values_.load_biases(*tile_);
-    buffer_.count_read(schedule_->tiling().tile_channels(tile_->visit().n_tile()) * Tiling::bias_bytes);
+    buffer_.count_read(tiling.tile_channels(tile_->visit().n_tile()) * Tiling::bias_bytes);
   }
   values_.load_tile(*tile_);
 }
 
-std::uint64_t FastLoader::last_edge(std::uint64_t cycle) const {
-  const Tiling& tiling = schedule_->tiling();
-  const std::int64_t used = tiling.k_rows(tile_->k_tile());
-  const std::int64_t accesses = buffer_.config().accesses(tiling.tile_columns(tile_->visit().n_tile()));
-  std::int64_t edges = used * accesses + rows_ - used;
-  if (!gate_.enabled()) return cycle + static_cast<std::uint64_t>(edges) - 1;
-  while (true) {
-    if (!gate_.closed(cycle) && --edges == 0) return cycle;
-    ++cycle;
-  }
+/// The edge after `edges` open ones from `cycle` on.
+std::uint64_t FastLoader::edge_after(std::uint64_t cycle, std::int64_t edges) const {
+  if (!gate_.enabled()) return cycle + static_cast<std::uint64_t>(edges);
+  for (; edges > 0; ++cycle) edges -= gate_.closed(cycle) ? 0 : 1;
+  return cycle;
 }
 
 void FastLoader::finish_tile(std::uint64_t cycle) {

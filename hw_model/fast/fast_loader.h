@@ -17,10 +17,17 @@ class FastLoader {
   FastLoader(const MachineConfig& config, FillLogic& buffer, ArrayValues& values);
 
   void step(std::uint64_t cycle, const Job& job, const FillLevel& level, std::int64_t tiles_released);
-  void reset() { schedule_ = nullptr; }
+  void reset() {
+    schedule_ = nullptr;
+    tile_end_ = 0;
+  }
   /// The first edge after `cycle` at which step() would do anything if its inputs stay as they are.
   std::uint64_t next(std::uint64_t cycle) const;
 
+  /// Whether the weight buffer's port reads a half at an edge of the tile being loaded or of the last one.
+  bool reads(std::uint64_t cycle, std::size_t half) const {
+    return half == half_ && read_begin_ <= cycle && cycle <= tile_end_ && !gate_.closed(cycle);
+  }
   std::int64_t tiles_loaded() const { return tiles_loaded_; }
   std::int64_t fetches_released() const { return fetches_released_; }
   std::uint64_t tiles() const { return total_tiles_; }
@@ -30,7 +37,7 @@ class FastLoader {
   void start(const Job& job);
   bool tile_ready(const FillLevel& level) const;
   void begin_tile(std::uint64_t cycle);
-  std::uint64_t last_edge(std::uint64_t cycle) const;
+  std::uint64_t edge_after(std::uint64_t cycle, std::int64_t edges) const;
   void finish_tile(std::uint64_t cycle);
 
   std::int64_t rows_;
@@ -44,6 +51,8 @@ class FastLoader {
   bool loading_ = false;
   bool looks_ = false;                           ///< Has to look for the next tile at the next edge.
   std::uint64_t tile_begin_ = 0, tile_end_ = 0;  ///< First and last edge of the tile being loaded.
+  std::uint64_t read_begin_ = 1;  ///< First edge at which the buffer is read for it: rows of zeros come first.
+  std::size_t half_ = 0;          ///< Of the weight buffer.
   std::uint64_t total_tiles_ = 0;
   Timeline* timeline_ = nullptr;
 };

@@ -25,6 +25,8 @@ FastMachine::FastMachine(const sc_core::sc_module_name& name, const MachineConfi
     wake(dma, dma_.next(edge_of(sc_core::sc_time_stamp()), period_));
     wake_.notify(sc_core::SC_ZERO_TIME);
   });
+  weight_buffer_.ask_reader([this](std::uint64_t edge, std::size_t half) { return loader_.reads(edge, half); });
+  input_buffer_.ask_reader([this](std::uint64_t edge, std::size_t half) { return sequencer_.reads(edge, half); });
   SC_HAS_PROCESS(FastMachine);
   SC_METHOD(advance);
   sensitive << wake_;

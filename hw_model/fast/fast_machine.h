@@ -46,7 +46,9 @@ class FastMachine : public sc_core::sc_module {
   void set_timeline(Timeline* timeline);
 
  private:
-  enum Block : std::size_t { controller, sequencer, loader, weight_fill, input_fill, output, ppu, dma, block_count };
+  /// In the order of their steps at an edge. Only two things depend on it: the controller takes the cause, and a buffer
+  /// the use of its port, of the edge before.
+  enum Block : std::size_t { controller, weight_fill, input_fill, output, ppu, sequencer, loader, dma, block_count };
 
   /// A registered signal: written at an edge, seen by others from the next one on.
   template <typename T>

@@ -90,6 +90,7 @@ void FastSequencer::enter_tile() {
   tile_costs_.input_bytes = packed_bytes(rows, d.input.bits);
   tile_costs_.input_accesses = input_buffer_.config().accesses(tile_costs_.input_bytes);
   tile_costs_.psum_bytes = tile_->first_k() ? 0 : tiling.lanes * config_.psum_bytes(static_cast<int>(d.weight.bits));
+  tile_costs_.half = static_cast<std::size_t>(tile_->visit().pass().input_fetch % 2);
   tile_costs_.macs = static_cast<std::uint64_t>(rows * tile_->visit().channels());
   position_ = 0;
   previous_.swap(current_);
@@ -296,6 +297,14 @@ bool FastSequencer::presents(std::uint64_t cycle) const {
   if (cycle <= accounted_ || counted_runs_ == runs_.size()) return false;
   const IssueRun& run = runs_[counted_runs_];
   return cycle >= run.start && (cycle - run.start + 1) % run.period == 0;
+}
+
+bool FastSequencer::reads(std::uint64_t cycle, std::size_t half) const {
+  if (half != run_costs_.half) return false;
+  const auto run =
+      std::ranges::find_if(runs_, [&](const IssueRun& r) { return r.start <= cycle && cycle <= r.last(); });
+  if (run == runs_.end()) return false;
+  return (cycle - run->start) % run->period < static_cast<std::uint64_t>(run_costs_.input_accesses);
 }
 
 void FastSequencer::count_run(const IssueRun& run, std::uint64_t from, std::uint64_t to) {

@@ -41,6 +41,8 @@ class FastSequencer {
 
   std::int64_t tiles_released() const { return tiles_released_; }
   std::int64_t inputs_released() const { return inputs_released_; }  ///< Of layers that use the array.
+  /// Whether the input buffer's port reads a half at an edge, which is the last accounted one or the one after it.
+  bool reads(std::uint64_t cycle, std::size_t half) const;
   WordClock& words() { return words_; }
   const WordClock& words() const { return words_; }
 
@@ -59,6 +61,7 @@ class FastSequencer {
     std::int64_t input_bytes = 0;
     std::int64_t psum_bytes = 0;  ///< Read back; 0 for the first k-tile.
     std::uint64_t macs = 0;
+    std::size_t half = 0;  ///< Of the input buffer.
   };
   /// Where in the visit a run of the k-tile before was issued.
   struct PastRun {

@@ -79,8 +79,16 @@ void FillLogic::request(std::uint64_t cycle) {
   requested_bytes_ = 0;
 }
 
+/// Whether the single port of the half being filled serves a read that began at the last edge.
+bool FillLogic::port_taken(std::uint64_t cycle) const {
+  if (config_.ports == 2) return false;
+  const auto half = static_cast<std::size_t>(received_fetch_ % 2);
+  const auto& uses = port_use_[half];
+  return uses[0] == cycle - 1 || uses[1] == cycle - 1 || (reads_port_ && reads_port_(cycle - 1, half));
+}
+
 void FillLogic::receive(std::uint64_t cycle) {
-  if (cycle < write_busy_until_ || !port_.done.ready(cycle) || gate_.closed(cycle)) return;
+  if (cycle < write_busy_until_ || !port_.done.ready(cycle) || gate_.closed(cycle) || port_taken(cycle)) return;
   Burst burst = port_.done.take(cycle);
   const auto half = static_cast<std::size_t>(received_fetch_ % 2);
   std::ranges::copy(burst.data, halves_[half].begin() + burst.tag);

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "hw_model/control/job.h"
@@ -39,6 +40,14 @@ class FillLogic {
   }
   const BufferConfig& config() const { return config_; }
 
+  /// The reader uses the port of a fetch's half at this edge. A half of a single port takes no write at the next one.
+  void use_port(std::uint64_t cycle, std::int64_t fetch) {
+    if (config_.ports == 1)
+      port_use_[static_cast<std::size_t>(fetch % 2)] = {cycle, port_use_[static_cast<std::size_t>(fetch % 2)][0]};
+  }
+  /// Asked whether the reader uses the port of a half at an edge, where the reader does not say so by use_port().
+  void ask_reader(std::function<bool(std::uint64_t cycle, std::size_t half)> reads) { reads_port_ = std::move(reads); }
+
   std::uint64_t reads() const { return reads_; }
   std::uint64_t writes() const { return writes_; }
   void set_timeline(Timeline* timeline) { timeline_ = timeline; }
@@ -47,6 +56,7 @@ class FillLogic {
   void start(const Job& job);
   bool may_request(std::uint64_t cycle, std::int64_t released) const;
   void request(std::uint64_t cycle);
+  bool port_taken(std::uint64_t cycle) const;
   void receive(std::uint64_t cycle);
   void report_released(std::uint64_t cycle, std::int64_t released);
 
@@ -62,7 +72,9 @@ class FillLogic {
   std::int64_t requested_bytes_ = 0;
   std::int64_t received_fetch_ = 0;
   FillLevel level_;
-  std::uint64_t write_busy_until_ = 0;  ///< The write port is taken up to this cycle.
+  std::uint64_t write_busy_until_ = 0;                      ///< The write port is taken up to this cycle.
+  std::array<std::array<std::uint64_t, 2>, 2> port_use_{};  ///< Per half: the last two edges at which it was read.
+  std::function<bool(std::uint64_t, std::size_t)> reads_port_;
   std::uint64_t reads_ = 0, writes_ = 0;
 
   Timeline* timeline_ = nullptr;

@@ -59,6 +59,7 @@ void PpuLogic::work(std::uint64_t cycle, const Inputs& inputs) {
   std::int64_t budget = gate_.closed(cycle) ? 0 : lanes_;
   PpuState now = PpuState::idle;
   std::int64_t read = 0;
+  const std::int64_t fetch = visit_->pass().input_fetch;
   while (budget > 0 && !visit_->done()) {
     const PpuState ready = operands(inputs);
     if (ready != PpuState::working) {
@@ -88,6 +89,7 @@ void PpuLogic::work(std::uint64_t cycle, const Inputs& inputs) {
     store_.count_read(read);
   } else {
     input_buffer_.count_read(packed_bytes(read, d.input.bits));
+    input_buffer_.use_port(cycle, fetch);
   }
   if (d.adds()) store_.count_read(packed_bytes(read, d.addend.bits));
 }

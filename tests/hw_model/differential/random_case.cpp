@@ -34,6 +34,8 @@ MachineConfig draw_machine(Choices& c) {
   config.weight_buffer = {c.draw(1, roomy), c.pick({64, 8, 16, 32})};
   config.input_buffer = {c.draw(1, 2 * roomy), c.pick({64, 8, 16, 32})};
   config.output_buffer = {c.draw(1, 2 * roomy), c.pick({64, 8, 16})};
+  config.weight_buffer.ports = c.chance(1, 4) ? 1 : 2;
+  config.input_buffer.ports = c.chance(1, 4) ? 1 : 2;
   config.dma = {c.pick({64, 8, 16, 128}), c.pick({64, 1, 2, 5})};
   config.memory.mib = 1;
   config.memory.latency = c.pick({40, 0, 1, 7, 200});
