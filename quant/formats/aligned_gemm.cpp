@@ -74,13 +74,11 @@ void BatchAccumulator::mac_row(std::span<Psum> psums, std::span<const PackedOper
     throw FormatError(fmt::format("mac_row: {} sums and {} operands do not fit a panel of {} positions and depth {}",
                                   psums.size(), row.size(), panel.positions(), panel.depth()));
   }
-  mac_lanes(psums, row.size(), row.data(), 1, panel.depth() == 0 ? nullptr : panel.row(0).data(), panel.stride(),
-            events);
+  mac_lanes(psums, row.size(), row.data(), panel.depth() == 0 ? nullptr : panel.row(0).data(), panel.stride(), events);
 }
 
 void BatchAccumulator::mac_lanes(std::span<Psum> psums, std::size_t depth, const PackedOperand* row,
-                                 std::size_t row_stride, const PackedOperand* lanes, std::size_t stride,
-                                 AccumulateEvents* events) const {
+                                 const PackedOperand* lanes, std::size_t stride, AccumulateEvents* events) const {
   if (depth == 0) return;
   PsumBlock block;
   for (std::size_t first = 0; first < psums.size(); first += PsumBlock::size) {
@@ -94,11 +92,11 @@ void BatchAccumulator::mac_lanes(std::span<Psum> psums, std::size_t depth, const
     std::fill(block.value + sums.size(), std::end(block.value), 0);
     std::fill(block.exponent + sums.size(), std::end(block.exponent), Psum::no_exponent);
 
-    const LaneOperands operands = {row, row_stride, lanes + first, stride, depth, sums.size()};
+    const LaneOperands operands = {row, lanes + first, stride, depth, sums.size()};
     std::uint64_t saturations = 0;
     if (scalar || !accumulate_block(parameters_, operands, block, saturations)) {
       for (std::size_t k = 0; k < depth; ++k) {
-        const Operand shared = unpack(row[k * row_stride]);
+        const Operand shared = unpack(row[k]);
         for (std::size_t i = 0; i < sums.size(); ++i) {
           sums[i] = scalar_.mac(sums[i], shared, unpack(operands.lanes[k * stride + i]), events);
         }

@@ -68,11 +68,11 @@ class BatchAccumulator {
   void mac_row(std::span<Psum> psums, std::span<const PackedOperand> row, const OperandPanel& panel,
                AccumulateEvents* events = nullptr) const;
 
-  /// The same for operands that lie anywhere: that of step k which all share is row[k * row_stride], that of psums[m]
+  /// The same for operands that lie anywhere: that of step k which all share is row[k], that of psums[m]
   /// is lanes[k * stride + m]. Of the lanes, whole groups of 16 are read; those behind the last psum must be
   /// packed_zero.
-  void mac_lanes(std::span<Psum> psums, std::size_t depth, const PackedOperand* row, std::size_t row_stride,
-                 const PackedOperand* lanes, std::size_t stride, AccumulateEvents* events = nullptr) const;
+  void mac_lanes(std::span<Psum> psums, std::size_t depth, const PackedOperand* row, const PackedOperand* lanes,
+                 std::size_t stride, AccumulateEvents* events = nullptr) const;
 
   const Accumulator& scalar() const { return scalar_; }
 

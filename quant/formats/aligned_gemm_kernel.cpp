@@ -94,6 +94,17 @@ struct Kernel {
     return true;
   }
 
+  /// By at least 0 bits; value >= 0.
+  static HWY_INLINE V shift_right(V value, V bits) {
+#if HWY_TARGET == HWY_AVX2
+    return V{_mm256_srlv_epi32(value.raw, bits.raw)};  // More than 31 bits give 0, as they should.
+#elif HWY_TARGET == HWY_AVX3
+    return V{_mm512_srlv_epi32(value.raw, bits.raw)};
+#else
+    return hn::Shr(value, hn::Min(bits, hn::Set(D{}, 31)));
+#endif
+  }
+
   /// One product per lane. False if one is not for this kernel.
   HWY_INLINE bool step(V activation, V weight, V& value, V& exponent) {
     const V product = hn::Add(activation, weight);
@@ -103,14 +114,12 @@ struct Kernel {
       if (HWY_UNLIKELY(!hn::AllFalse(d, hn::Gt(product_exponent, exponent)))) {
         if (!raise_exponent(product_exponent, value, exponent)) return false;
       }
-      const V shift = hn::Min(hn::Sub(exponent, product_exponent), hn::Set(d, 31));
-      magnitude = hn::Shr(hn::ShiftLeftSame(magnitude, place), shift);
+      magnitude = shift_right(hn::ShiftLeftSame(magnitude, place), hn::Sub(exponent, product_exponent));
     } else {
       const V shift = hn::Sub(product_exponent, unit);
       if (HWY_UNLIKELY(!hn::AllFalse(d, hn::Gt(shift, largest_left_shift)))) return false;
       const V left = hn::Max(shift, hn::Zero(d));
-      const V right = hn::Min(hn::Sub(left, shift), hn::Set(d, 31));
-      magnitude = hn::Shr(hn::Shl(magnitude, left), right);
+      magnitude = shift_right(hn::Shl(magnitude, left), hn::Sub(left, shift));
     }
     const M negative = hn::TestBit(product, hn::Set(d, 1));
     const V addend = hn::IfThenElse(negative, hn::Neg(magnitude), magnitude);
@@ -142,9 +151,8 @@ struct Kernel {
     V v2 = hn::Load(d, values + 2 * lanes), v3 = hn::Load(d, values + 3 * lanes);
     V e0 = hn::Load(d, exponents), e1 = hn::Load(d, exponents + lanes);
     V e2 = hn::Load(d, exponents + 2 * lanes), e3 = hn::Load(d, exponents + 3 * lanes);
-    const PackedOperand* row = operands.row;
-    for (std::size_t k = 0; k < operands.depth; ++k, panel += operands.stride, row += operands.row_stride) {
-      const V weight = hn::Set(d, *row);
+    for (std::size_t k = 0; k < operands.depth; ++k, panel += operands.stride) {
+      const V weight = hn::Set(d, operands.row[k]);
       if (!step(hn::LoadU(d, panel), weight, v0, e0) || !step(hn::LoadU(d, panel + lanes), weight, v1, e1) ||
           !step(hn::LoadU(d, panel + 2 * lanes), weight, v2, e2) ||
           !step(hn::LoadU(d, panel + 3 * lanes), weight, v3, e3)) {
@@ -161,9 +169,8 @@ struct Kernel {
   bool run1(const LaneOperands& operands, const PackedOperand* panel, std::int32_t* values, std::int32_t* exponents) {
     V value = hn::Load(d, values);
     V exponent = hn::Load(d, exponents);
-    const PackedOperand* row = operands.row;
-    for (std::size_t k = 0; k < operands.depth; ++k, panel += operands.stride, row += operands.row_stride) {
-      if (!step(hn::LoadU(d, panel), hn::Set(d, *row), value, exponent)) return false;
+    for (std::size_t k = 0; k < operands.depth; ++k, panel += operands.stride) {
+      if (!step(hn::LoadU(d, panel), hn::Set(d, operands.row[k]), value, exponent)) return false;
     }
     hn::Store(value, d, values);
     hn::Store(exponent, d, exponents);

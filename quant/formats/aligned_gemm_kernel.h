@@ -15,11 +15,10 @@ struct PsumBlock {
   alignas(64) std::int32_t exponent[size];
 };
 
-/// Operands of step k: row[k * row_stride], shared by all lanes, and lanes[k * stride + i]. Whole vectors of up to 16
+/// Operands of step k: row[k], shared by all lanes, and lanes[k * stride + i]. Whole vectors of up to 16
 /// lanes are read; those from `count` on are packed_zero.
 struct LaneOperands {
   const PackedOperand* row = nullptr;
-  std::size_t row_stride = 0;
   const PackedOperand* lanes = nullptr;
   std::size_t stride = 0;
   std::size_t depth = 0;

@@ -55,12 +55,14 @@ GemmOperands::GemmOperands(const GemmKernel& kernel, Side side, std::size_t dept
   const GemmForm& form = weights ? plan_->weight_form : plan_->panel_form;
   const GemmLayout layout(form, depth, lanes);
   form_.resize((layout.size + sizeof(Line) - 1) / sizeof(Line), Line{});
-  auto* bytes = reinterpret_cast<std::uint8_t*>(form_.data());
-  for (std::size_t row = 0; row < layout.size / layout.row_bytes; ++row) {
-    for (std::size_t p = 0; p < form.planes; ++p) {
-      for (std::size_t i = 0; i < layout.plane_bytes; i += form.element_bytes) {
-        std::memcpy(bytes, &form.table[p][0], form.element_bytes);
-        bytes += form.element_bytes;
+  auto* const bytes = reinterpret_cast<std::uint8_t*>(form_.data());
+  for (std::size_t p = 0; p < form.planes; ++p) {
+    const std::uint32_t zero = form.table[p][0];
+    if (zero == 0) continue;
+    for (std::size_t at = p * layout.plane_bytes; at < layout.size; at += layout.row_bytes) {
+      if (form.element_bytes == 1) std::memset(bytes + at, static_cast<int>(zero), layout.plane_bytes);
+      if (form.element_bytes == 4) {
+        std::fill_n(reinterpret_cast<std::uint32_t*>(bytes + at), layout.plane_bytes / sizeof zero, zero);
       }
     }
   }
@@ -128,15 +130,20 @@ void GemmOperands::write_form(std::size_t k, std::size_t first, std::span<const 
   const GemmLayout layout(form, depth_, lanes_);
   auto* const bytes = reinterpret_cast<std::uint8_t*>(form_.data()) + k / form.interleave * layout.row_bytes +
                       k % form.interleave * sizeof(Element);
-  for (std::size_t p = 0; p < form.planes; ++p) {
-    const auto& table = form.table[p];
-    for (std::size_t from = 0; from < words.size();) {
-      const std::size_t lane = first + from;
-      const std::size_t count = std::min(words.size() - from, layout.width - lane % layout.width);
-      auto* to = reinterpret_cast<Element*>(bytes + layout.offset(lane) + p * layout.plane_bytes);
-      for (std::size_t i = 0; i < count; ++i, to += form.interleave) *to = static_cast<Element>(table[words[from + i]]);
-      from += count;
+  for (std::size_t from = 0; from < words.size();) {
+    const std::size_t lane = first + from;
+    const std::size_t count = std::min(words.size() - from, layout.width - lane % layout.width);
+    auto* to = reinterpret_cast<Element*>(bytes + layout.offset(lane));
+    const std::uint8_t* const word = words.data() + from;
+    const auto write = [&](Element* into, const std::array<std::uint32_t, 256>& table, std::size_t interleave) {
+      for (std::size_t i = 0; i < count; ++i) into[i * interleave] = static_cast<Element>(table[word[i]]);
+    };
+    for (std::size_t p = 0; p < form.planes; ++p, to += layout.plane_bytes / sizeof(Element)) {
+      if (form.interleave == 1) write(to, form.table[p], 1);
+      if (form.interleave == 2) write(to, form.table[p], 2);
+      if (form.interleave == 4) write(to, form.table[p], 4);
     }
+    from += count;
   }
 }
 

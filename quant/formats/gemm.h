@@ -69,7 +69,6 @@ class GemmOperands {
   };
 
   void require_fit(std::size_t k, std::size_t first, std::size_t count) const;
-  void note(std::size_t k, std::size_t first, std::span<const std::uint8_t> words);
   template <class Element>
   void write_form(std::size_t k, std::size_t first, std::span<const std::uint8_t> words);
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <optional>
+#include <limits>
 
 #include "quant/formats/gemm_layout.h"
 
@@ -46,45 +46,45 @@ double converter_excess(const Arithmetic& arithmetic, const Accumulator& scalar)
 
 class GemmPlan::Products {
  public:
-  explicit Products(const GemmPlan& plan) : plan_(plan) {
-    for (std::size_t i = 0; i < plan.weight_operands.size(); ++i) {
-      include(plan.weight_operands[i], weight_logs_);
-      include(plan.activation_operands[i], activation_logs_);
-    }
-    const int lowest = weight_logs_.lowest + activation_logs_.lowest;
+  /// Stands for a product that does not fit in a sum.
+  static constexpr std::int32_t too_large = std::numeric_limits<std::int32_t>::min();
+
+  explicit Products(const GemmPlan& plan) : products_(std::size_t{256} * 256) {
+    // A product's magnitude depends on the sum of the logs only.
+    std::array<Operand, 256> weights, activations;
+    std::transform(plan.weight_operands.begin(), plan.weight_operands.end(), weights.begin(), unpack);
+    std::transform(plan.activation_operands.begin(), plan.activation_operands.end(), activations.begin(), unpack);
+    const auto by_log = [](const Operand& a, const Operand& b) { return a.log < b.log; };
+    const auto [low_weight, high_weight] = std::minmax_element(weights.begin(), weights.end(), by_log);
+    const auto [low_activation, high_activation] = std::minmax_element(activations.begin(), activations.end(), by_log);
+    const int lowest = low_weight->log + low_activation->log;
+    std::vector<std::int32_t> magnitudes;
     constexpr int to_q8 = 1 << (8 - log_fraction_bits);
-    for (int log = lowest; log <= weight_logs_.highest + activation_logs_.highest; ++log) {
+    for (int log = lowest; log <= high_weight->log + high_activation->log; ++log) {
       AccumulateEvents events;
       const Psum sum = plan.batch.scalar().add({0, 0, false}, log * to_q8, false, &events);
-      magnitudes_.push_back(events.saturations == 0 ? std::optional(sum.value) : std::nullopt);
+      magnitudes.push_back(events.saturations == 0 ? sum.value : too_large);
+    }
+    std::int32_t* to = products_.data();
+    for (const Operand& a : activations) {
+      for (const Operand& w : weights) {
+        const bool none = a.zero || a.nar || w.zero || w.nar;
+        const std::int32_t magnitude = none ? 0 : magnitudes[static_cast<std::size_t>(w.log + a.log - lowest)];
+        *to++ = w.negative == a.negative || magnitude == too_large ? magnitude : -magnitude;
+      }
     }
   }
 
-  /// Nothing if it does not fit in a sum. With NaR: 0.
-  std::optional<std::int32_t> operator()(std::uint8_t weight, std::uint8_t activation) const {
-    const Operand w = unpack(plan_.weight_operands[weight]);
-    const Operand a = unpack(plan_.activation_operands[activation]);
-    if (w.zero || w.nar || a.zero || a.nar) return 0;
-    const int lowest = weight_logs_.lowest + activation_logs_.lowest;
-    const std::optional<std::int32_t> magnitude = magnitudes_[static_cast<std::size_t>(w.log + a.log - lowest)];
-    if (!magnitude) return {};
-    return w.negative != a.negative ? -*magnitude : *magnitude;
+  /// By weight; with NaR: 0.
+  const std::int32_t* row(std::size_t activation) const { return products_.data() + activation * 256; }
+  /// The product if it fits in a sum; else 0, which stands for anything.
+  std::int32_t operator()(std::size_t weight, std::size_t activation) const {
+    const std::int32_t product = row(activation)[weight];
+    return product == too_large ? 0 : product;
   }
 
  private:
-  struct Range {
-    int lowest = 0, highest = 0;
-  };
-
-  static void include(PackedOperand packed, Range& range) {
-    const Operand operand = unpack(packed);
-    range.lowest = std::min<int>(range.lowest, operand.log);
-    range.highest = std::max<int>(range.highest, operand.log);
-  }
-
-  const GemmPlan& plan_;
-  Range weight_logs_, activation_logs_;
-  std::vector<std::optional<std::int32_t>> magnitudes_;
+  std::vector<std::int32_t> products_;
 };
 
 GemmPlan::GemmPlan(const Arithmetic& arithmetic, const LpFormat& weight, const LpFormat& activation, int lsb)
@@ -175,8 +175,7 @@ void GemmPlan::use_table(const Products& products, const GemmTileSet& set) {
   for (std::size_t activation = 0; activation < 256; ++activation) {
     panel_form.table[0][activation] = static_cast<std::uint32_t>(activation * row_bytes);
     for (std::size_t word = 0; word < set.table_entries; ++word) {
-      entries[activation * set.table_entries + word] =
-          products(static_cast<std::uint8_t>(word), static_cast<std::uint8_t>(activation)).value_or(0);
+      entries[activation * set.table_entries + word] = products(word, activation);
     }
   }
   const auto activation_nar = activation_format.nar_word();
@@ -194,7 +193,7 @@ void GemmPlan::use_ternary(const Products& products, const GemmTileSet& set) {
   std::size_t most = 1;
   for (std::size_t activation = 0; activation < 256; ++activation) {
     // Digits of -128 to 127, from the least one on.
-    std::int64_t left = products(1, static_cast<std::uint8_t>(activation)).value_or(0);
+    std::int64_t left = products(1, activation);
     std::uint8_t count = 0;
     for (std::size_t p = 0; p < 4; ++p) {
       const auto digit = static_cast<std::int8_t>(left & 0xff);
@@ -282,15 +281,17 @@ bool GemmPlan::right(const Products& products, const GemmTileShape& shape, std::
       if (!shape.run(tile)) return false;
       for (std::size_t i = 0; i < shape.positions && m + i < activations; ++i) {
         const auto activation = static_cast<std::uint8_t>(m + i);
-        const auto mask = static_cast<std::uint8_t>(activations - 1);
-        if (digits != 0 && activation != activation_format.nar_word() &&
-            digits_of_code_[code(activation, mask)] > digits)
+        if (digits != 0 && digits_of_code_[code(activation, static_cast<std::uint8_t>(activations - 1))] > digits) {
           continue;
-        for (std::size_t j = 0; j < shape.channels && n + j < weights; ++j) {
-          const auto expected = products(static_cast<std::uint8_t>(n + j), activation);
-          const std::int32_t sum = sums[shape.channels_first ? j * shape.positions + i : i * shape.channels + j];
-          if (expected && *expected != sum) return false;
         }
+        const std::int32_t* const expected = products.row(m + i) + n;
+        const std::int32_t* const found = sums.data() + i * (shape.channels_first ? 1 : shape.channels);
+        const std::size_t step_of_channel = shape.channels_first ? shape.positions : 1;
+        bool same = true;
+        for (std::size_t j = 0; j < shape.channels && n + j < weights; ++j) {
+          same = same && (found[j * step_of_channel] == expected[j] || expected[j] == Products::too_large);
+        }
+        if (!same) return false;
       }
     }
   }

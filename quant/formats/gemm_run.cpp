@@ -15,6 +15,11 @@ std::size_t round_up(std::size_t value, std::size_t unit) {
   return (value + unit - 1) / unit * unit;
 }
 
+/// The first lane behind the block of a lane.
+std::size_t next_block(std::size_t lane) {
+  return (lane / gemm_widest + 1) * gemm_widest;
+}
+
 }  // namespace
 
 GemmRun::GemmRun(const GemmPlan& plan, const GemmPanel& panel, const GemmWeights& weights, std::size_t first,
@@ -175,9 +180,10 @@ GemmRun::Operands GemmRun::lanes(const GemmOperands& operands, Range range) cons
   const bool whole = range.first % vector_lanes == 0 && (range.end % vector_lanes == 0 || range.end == operands.lanes_);
   if (!plan_.fast() && whole) {
     const auto* const bytes = reinterpret_cast<const std::uint8_t*>(operands.form_.data()) + layout.offset(range.first);
-    return {reinterpret_cast<const PackedOperand*>(bytes), layout.width, {}};
+    return {range, reinterpret_cast<const PackedOperand*>(bytes), layout.width, {}};
   }
   Operands result;
+  result.lanes = range;
   result.stride = round_up(range.size(), vector_lanes);
   result.copy.resize(depth_ * result.stride, packed_zero);
   const auto& table = weights ? plan_.weight_operands : plan_.activation_operands;
@@ -210,25 +216,34 @@ void GemmRun::run_ordered_clean(Range positions, Range channels) {
   const Range vectors = vector_of_positions ? positions : channels;
   const Range rows = vector_of_positions ? channels : positions;
 
-  std::array<Psum, gemm_widest> block;
-  for (std::size_t first = vectors.first; first < vectors.end;) {
-    const std::size_t end = std::min(vectors.end, first / gemm_widest * gemm_widest + gemm_widest);
-    const Operands vector = lanes(vector_side, {first, end});
-    for (std::size_t row_first = rows.first; row_first < rows.end;) {
-      const std::size_t row_end = std::min(rows.end, row_first / gemm_widest * gemm_widest + gemm_widest);
-      const Operands row = lanes(row_side, {row_first, row_end});
-      for (std::size_t r = row_first; r < row_end; ++r) {
-        const std::span<Psum> sums(block.data(), end - first);
-        for (std::size_t i = 0; i < sums.size(); ++i) sums[i] = start_[vector_of_positions ? r : first + i];
-        plan_.batch.mac_lanes(sums, depth_, row.data + (r - row_first), row.stride, vector.data, vector.stride,
-                              &events_);
-        for (std::size_t i = 0; i < sums.size(); ++i) {
-          (vector_of_positions ? sum(first + i, r) : sum(r, first + i)) = sums[i];
-        }
+  std::vector<Operands> blocks;
+  for (std::size_t first = vectors.first; first < vectors.end; first = next_block(first)) {
+    blocks.push_back(lanes(vector_side, {first, std::min(vectors.end, next_block(first))}));
+  }
+  std::array<Psum, gemm_widest> psums;
+  std::vector<PackedOperand> row_copies(vector_lanes * depth_);
+  for (std::size_t r = rows.first; r < rows.end; ++r) {
+    const std::size_t of_copies = (r - rows.first) % vector_lanes;
+    if (of_copies == 0) copy_rows(row_side, {r, std::min(rows.end, r + vector_lanes)}, row_copies);
+    for (const Operands& block : blocks) {
+      const std::size_t first = block.lanes.first;
+      const std::span<Psum> sums(psums.data(), block.lanes.size());
+      for (std::size_t i = 0; i < sums.size(); ++i) sums[i] = start_[vector_of_positions ? r : first + i];
+      const PackedOperand* const row = row_copies.data() + of_copies * depth_;
+      plan_.batch.mac_lanes(sums, depth_, row, block.data, block.stride, &events_);
+      for (std::size_t i = 0; i < sums.size(); ++i) {
+        (vector_of_positions ? sum(first + i, r) : sum(r, first + i)) = sums[i];
       }
-      row_first = row_end;
     }
-    first = end;
+  }
+}
+
+void GemmRun::copy_rows(const GemmOperands& operands, Range range, std::span<PackedOperand> rows) const {
+  const bool weights = operands.side_ == GemmOperands::Side::weights;
+  const auto& table = weights ? plan_.weight_operands : plan_.activation_operands;
+  for (std::size_t k = 0; k < depth_; ++k) {
+    const std::uint8_t* const words = operands.words_.data() + k * operands.lanes_ + range.first;
+    for (std::size_t i = 0; i < range.size(); ++i) rows[i * depth_ + k] = table[words[i]];
   }
 }
 

@@ -26,8 +26,9 @@ class GemmRun {
     std::size_t first = 0, end = 0;
     std::size_t size() const { return end - first; }
   };
-  /// Lanes of packed operands: step k of lane i is data[k * stride + i].
+  /// Lanes of packed operands: step k of the i-th one is data[k * stride + i].
   struct Operands {
+    Range lanes;
     const PackedOperand* data = nullptr;
     std::size_t stride = 0;
     std::vector<PackedOperand> copy;
@@ -52,6 +53,8 @@ class GemmRun {
   void run_ordered_clean(Range positions, Range channels);
   void run_scalar(std::size_t position, std::size_t channel);
   Operands lanes(const GemmOperands& operands, Range range) const;
+  /// Lane after lane, each with its operands of all steps.
+  void copy_rows(const GemmOperands& operands, Range range, std::span<PackedOperand> rows) const;
 
   const GemmPlan& plan_;
   const GemmPanel& panel_;

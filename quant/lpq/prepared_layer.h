@@ -2,14 +2,13 @@
 // to the software machine.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <vector>
 
-#include "quant/formats/aligned_gemm.h"
 #include "quant/formats/arithmetic.h"
+#include "quant/formats/gemm.h"
 #include "quant/lpq/quantized_model.h"
 #include "quant/lpq/software_machine.h"
 #include "workloads/layers.h"
@@ -53,14 +52,13 @@ class ConvEngine {
  private:
   struct Planes;
   Planes make_planes(const WordMap& input) const;
-  void fill_panel(const Planes& planes, int group, int first_position, formats::OperandPanel& panel) const;
+  void fill_panel(const Planes& planes, int group, int first_position, int count, formats::GemmPanel& panel) const;
 
   const workloads::Layer& layer_;
-  formats::BatchAccumulator accumulator_;
+  formats::GemmKernel kernel_;
   formats::PsumEncoder encoder_;
-  std::array<formats::PackedOperand, 256> input_operands_;
-  std::vector<formats::Psum> start_;             ///< [out_c]
-  std::vector<formats::PackedOperand> weights_;  ///< [out_c][k]
+  std::vector<formats::Psum> start_;           ///< [out_c]
+  std::vector<formats::GemmWeights> weights_;  ///< By group.
 };
 
 /// One layer of any kind.
