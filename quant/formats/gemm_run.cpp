@@ -124,9 +124,11 @@ void GemmRun::find_bounds(Range channels) {
   for (std::size_t chunk = 0; chunk < bounds_.size(); ++chunk) {
     const double* const sums = weights_.magnitude_sums_.data() + chunk * start_values_.size() + channels.first;
     std::array<double, group> largest{};
-    for (std::size_t n = 0; n < round_up(channels.size(), group); n += group) {
+    std::size_t n = 0;
+    for (; n + group <= channels.size(); n += group) {
       for (std::size_t i = 0; i < group; ++i) largest[i] = largest[i] < sums[n + i] ? sums[n + i] : largest[i];
     }
+    for (; n < channels.size(); ++n) largest[0] = std::max(largest[0], sums[n]);
     const double bound = *std::max_element(largest.begin(), largest.end()) * largest_activation_[chunk];
     constexpr double most = std::numeric_limits<std::uint32_t>::max();
     bounds_[chunk] =

@@ -30,9 +30,13 @@ class NoBetterThan {
   }
 };
 
+/// The best ones, down to one for which there are no fast kernels.
 std::vector<std::int64_t> supported_targets() {
   std::vector<std::int64_t> targets;
-  for (std::int64_t left = hwy::SupportedTargets(); left != 0; left &= left - 1) targets.push_back(left & -left);
+  for (std::int64_t left = hwy::SupportedTargets(); left != 0; left &= left - 1) {
+    targets.push_back(left & -left);
+    if (targets.back() > HWY_AVX2) break;
+  }
   return targets;
 }
 
