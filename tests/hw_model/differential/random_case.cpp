@@ -233,6 +233,12 @@ Case make_case(Choices& c) {
     test.layers.push_back(d);
   }
   test.end_address = static_cast<std::uint64_t>(allocator.next());
+  if (!test.layers.empty() && c.chance(1, 8)) {
+    test.refused = test.layers;
+    Descriptor& broken = test.refused[static_cast<std::size_t>(c.draw(0, static_cast<int>(layers.size()) - 1))];
+    const auto& fields = hw::descriptor_fields();
+    fields[static_cast<std::size_t>(c.draw(0, static_cast<int>(fields.size()) - 1))].at(broken) = 0xfffffff0;
+  }
   if (c.chance(1, 3)) test.interference.look_after = c.draw(1, 3000);
   if (c.chance(1, 6)) test.interference.reset_after = c.draw(1, 3000);
   return test;
@@ -254,6 +260,7 @@ std::string to_string(const Case& test) {
     }
     text += '\n';
   }
+  if (!test.refused.empty()) text += "  before it, the same with an illegal field\n";
   text += fmt::format("  memory speaks {} to the fast model", test.four_phase ? "four phases" : "with annotated time");
   if (test.interference.look_after > 0) text += fmt::format(", a look after {} cycles", test.interference.look_after);
   if (test.interference.reset_after > 0) text += fmt::format(", a reset after {}", test.interference.reset_after);

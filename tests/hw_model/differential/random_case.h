@@ -22,6 +22,7 @@ struct Case {
   hw::MachineConfig config;
   bool four_phase = false;  ///< How memory speaks to the fast model.
   std::vector<hw::Descriptor> layers;
+  std::vector<hw::Descriptor> refused;      ///< If not empty, the host tries these first; one is (likely) illegal.
   std::vector<driver::MemoryBlock> memory;  ///< Weights and maps.
   std::uint64_t output_address = 0;         ///< All outputs stand from here to
   std::uint64_t end_address = 0;            ///< here.

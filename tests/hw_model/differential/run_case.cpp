@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "hw_model/control/registers.h"
+#include "hw_model/driver/machine_error.h"
 #include "hw_model/driver/system.h"
 
 namespace lpa::test {
@@ -32,6 +33,14 @@ hw::Counters run_layers(Host& host, const Case& test, Record& record) {
   }
   host.write_memory(0, list);
   for (const auto& block : test.memory) host.write_memory(block.address, block.bytes);
+  if (!test.refused.empty()) {
+    try {
+      host.run(0, test.refused);
+    } catch (const driver::MachineError& error) {
+      record.refusal = error.what();
+    }
+    host.write_memory(0, list);
+  }
   const Interference& interference = test.interference;
   const sc_core::sc_time period(static_cast<double>(test.config.period_ps()), sc_core::SC_PS);
   // Between two edges, so that the host is seen by the same edge whatever the model.
@@ -134,6 +143,7 @@ using CounterArray = std::array<std::uint64_t, hw::counter_count>;
 void send(const Record& record, int file) {
   Writer out(file);
   out.list(record.error);
+  out.list(record.refusal);
   out.list(record.words);
   const bool looked = record.look.has_value();
   out.bytes(&looked, sizeof looked);
@@ -150,9 +160,10 @@ bool receive(Record& record, int file) {
   bool looked = false;
   CounterArray look{};
   CounterArray last{};
-  const bool complete = in.list(record.error) && in.list(record.words) && in.bytes(&looked, sizeof looked) &&
-                        in.bytes(look.data(), sizeof look) && in.bytes(last.data(), sizeof last) &&
-                        in.bytes(&record.end_ps, sizeof record.end_ps) && in.list(record.slices);
+  const bool complete = in.list(record.error) && in.list(record.refusal) && in.list(record.words) &&
+                        in.bytes(&looked, sizeof looked) && in.bytes(look.data(), sizeof look) &&
+                        in.bytes(last.data(), sizeof last) && in.bytes(&record.end_ps, sizeof record.end_ps) &&
+                        in.list(record.slices);
   if (looked) record.look = hw::from_registers(look);
   record.counters = hw::from_registers(last);
   return complete;
@@ -206,6 +217,9 @@ Record RunningCase::take() {
 std::string difference(const Record& pin, const Record& fast) {
   if (!pin.error.empty() || !fast.error.empty()) {
     return fmt::format("errors: pin '{}', fast '{}'", pin.error, fast.error);
+  }
+  if (pin.refusal != fast.refusal) {
+    return fmt::format("a descriptor: pin says '{}', fast '{}'", pin.refusal, fast.refusal);
   }
   for (std::size_t i = 0; i < std::min(pin.slices.size(), fast.slices.size()); ++i) {
     if (pin.slices[i] == fast.slices[i]) continue;

@@ -13,7 +13,8 @@
 namespace lpa::test {
 
 struct Record {
-  std::string error;                 ///< What the host threw, or how the process died; empty if all was well.
+  std::string error;                 ///< What went wrong, if anything.
+  std::string refusal;               ///< What the machine said of Case::refused.
   std::vector<std::uint8_t> words;   ///< Memory from output_address to end_address.
   std::optional<hw::Counters> look;  ///< What the host saw while the machine ran.
   hw::Counters counters;             ///< At the end.

@@ -1,6 +1,8 @@
 // Random networks on random machines: words, layer by layer, against the software evaluation of the same arithmetic,
 // and conservation of everything that is counted.
 #include <random>
+#include <string>
+#include <tuple>
 
 #include <gtest/gtest.h>
 
@@ -11,6 +13,11 @@
 #include "tests/quant/lpq/random_model.h"
 
 namespace lpa::driver {
+
+void PrintTo(ModelKind model, std::ostream* out) {
+  *out << (model == ModelKind::fast ? "fast" : "pin");
+}
+
 namespace {
 
 using hw::MachineConfig;
@@ -22,9 +29,9 @@ MachineConfig random_machine(std::mt19937_64& random) {
   config.array.rows = draw(1, 20);
   config.array.columns = 4 * draw(1, 4);
   config.array.double_buffer_weights = draw(0, 3) > 0;
-  config.weight_buffer = {draw(4, 16), 8 << draw(0, 3)};
-  config.input_buffer = {draw(16, 64), 8 << draw(0, 3)};
-  config.output_buffer = {draw(16, 64), 8 << draw(0, 3)};
+  config.weight_buffer = {draw(1, 16), 8 << draw(0, 3)};
+  config.input_buffer = {draw(2, 32), 8 << draw(0, 3)};
+  config.output_buffer = {draw(2, 32), 8 << draw(0, 3)};
   config.dma = {8 << draw(0, 4), draw(1, 20)};
   config.memory.latency = draw(0, 60);
   config.memory.bytes_per_cycle = 1 << draw(0, 6);
@@ -38,14 +45,17 @@ MachineConfig random_machine(std::mt19937_64& random) {
   return config;
 }
 
-class RandomNetwork : public ::testing::TestWithParam<std::uint64_t> {
+/// Seed and model.
+class RandomNetwork : public ::testing::TestWithParam<std::tuple<std::uint64_t, ModelKind>> {
  protected:
   void SetUp() override {
-    std::mt19937_64 random(GetParam());
+    const std::uint64_t seed = std::get<0>(GetParam());
+    options.model = std::get<1>(GetParam());
+    std::mt19937_64 random(seed);
     config = random_machine(random);
     // A group whose words do not begin at a byte cannot be run; the generator makes such ones, too.
     for (int attempt = 0; attempt < 100; ++attempt) {
-      model = lpq::testing::make_random_model(random(), GetParam() % 5 == 0);
+      model = lpq::testing::make_random_model(random(), seed % 5 == 0);
       try {
         compile(config, model.graph, model.model);
         return;
@@ -53,14 +63,14 @@ class RandomNetwork : public ::testing::TestWithParam<std::uint64_t> {
         continue;
       }
     }
-    FAIL() << "no model fits machine " << GetParam();
+    FAIL() << "no model fits machine " << seed;
   }
   MachineConfig config;
   lpq::testing::RandomModel model;
+  RunOptions options;
 };
 
 TEST_P(RandomNetwork, GivesTheWordsOfTheSoftwareEvaluation) {
-  RunOptions options;
   options.keep_maps = true;
   const RunResult result = run_network(config, model.graph, model.model, {model.input, model.input}, options);
   const lpq::SoftwareMachine software(model.graph, model.model, config.arithmetic);
@@ -76,7 +86,7 @@ TEST_P(RandomNetwork, GivesTheWordsOfTheSoftwareEvaluation) {
 }
 
 TEST_P(RandomNetwork, ConservesCyclesMacsAndBytes) {
-  const RunResult result = run_network(config, model.graph, model.model, {model.input});
+  const RunResult result = run_network(config, model.graph, model.model, {model.input}, options);
   const Program program = compile(config, model.graph, model.model);
   hw::Counters total;
   for (std::size_t i = 0; i < result.layers.size(); ++i) {
@@ -104,7 +114,13 @@ TEST_P(RandomNetwork, ConservesCyclesMacsAndBytes) {
   EXPECT_EQ(result.total, total);
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomNetwork, ::testing::Range<std::uint64_t>(1, 41));
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomNetwork,
+                         ::testing::Combine(::testing::Range<std::uint64_t>(1, 41),
+                                            ::testing::Values(ModelKind::fast, ModelKind::pin)),
+                         [](const auto& test) {
+                           const bool fast = std::get<1>(test.param) == ModelKind::fast;
+                           return std::to_string(std::get<0>(test.param)) + (fast ? "_fast" : "_pin");
+                         });
 
 }  // namespace
 }  // namespace lpa::driver
