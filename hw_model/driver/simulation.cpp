@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "hw_model/driver/host.h"
-#include "hw_model/driver/program.h"
 #include "hw_model/driver/system.h"
 #include "hw_model/waveform.h"
 
@@ -16,8 +15,7 @@ using lpq::QuantizedLayer;
 using workloads::Layer;
 using workloads::LayerKind;
 
-LayerResult describe(const Layer& layer, const QuantizedLayer& quantized, const formats::LpFormat& input,
-                     std::size_t images) {
+LayerResult describe(const Layer& layer, const QuantizedLayer& quantized, const formats::LpFormat& input) {
   LayerResult result;
   result.name = layer.name;
   result.op = layer.op;
@@ -25,7 +23,6 @@ LayerResult describe(const Layer& layer, const QuantizedLayer& quantized, const 
   result.activation_format = formats::to_string(input);
   result.output_format = formats::to_string(quantized.output);
   if (layer.kind != LayerKind::conv) return result;
-  result.m = static_cast<std::uint64_t>(layer.m()) * images;
   result.n = static_cast<std::uint64_t>(layer.n());
   result.k = static_cast<std::uint64_t>(layer.k());
   result.weight_format = formats::to_string(quantized.weight);
@@ -38,45 +35,45 @@ class Session {
  public:
   Session(const workloads::LayerGraph& graph, const lpq::QuantizedModel& model, const Program& program,
           const std::vector<lpq::WordMap>& inputs, const RunOptions& options)
-      : graph_(graph), model_(model), program_(program), inputs_(inputs), options_(options) {
-    for (std::size_t i = 0; i < graph.layers.size(); ++i) {
-      result_.layers.push_back(
-          describe(graph.layers[i], model.layers[i], model.operand_format(graph.layers[i].input), inputs.size()));
-    }
-  }
+      : graph_(graph),
+        model_(model),
+        program_(program),
+        inputs_(inputs),
+        options_(options),
+        result_(graph, model, inputs.size()) {}
 
   void operator()(Host& host) {
     for (const MemoryBlock& block : program_.weights) host.write_memory(block.address, block.bytes);
     for (std::size_t image = 0; image < inputs_.size() && !result_.cancelled; ++image) run_image(host, image);
   }
 
-  RunResult take_result() {
-    for (const LayerResult& layer : result_.layers) result_.total += layer.counters;
-    return std::move(result_);
-  }
+  RunResult take_result() { return std::move(result_); }
 
  private:
   void run_image(Host& host, std::size_t image) {
     host.write_memory(program_.input.address, pack_map(inputs_[image], program_.input));
-    std::vector<lpq::WordMap> maps;
+    ImageResult result;
     for (std::size_t i = 0; i < graph_.layers.size(); ++i) {
       if (options_.cancel != nullptr && options_.cancel->load()) {
         result_.cancelled = true;
         return;
       }
       if (options_.progress) options_.progress(static_cast<int>(image), static_cast<int>(i));
-      run_layer(host, i);
-      if (options_.keep_maps) maps.push_back(read_map(host, program_.outputs[i]));
+      result.layers.push_back(run_layer(host, i));
+      if (options_.keep_maps) result.maps.push_back(read_map(host, program_.outputs[i]));
     }
-    lpq::WordMap output = read_map(host, program_.outputs.back());
-    result_.labels.push_back(lpq::argmax(output, model_.layers.back().output));
-    result_.outputs.push_back(std::move(output));
-    if (options_.keep_maps) result_.maps.push_back(std::move(maps));
+    result.output = read_map(host, program_.outputs.back());
+    result.label = lpq::argmax(result.output, model_.layers.back().output);
+    if (options_.finished) {
+      options_.finished(image, result);
+      result.maps.clear();
+    }
+    result_.add(graph_, image, std::move(result));
   }
 
-  void run_layer(Host& host, std::size_t i) {
+  hw::Counters run_layer(Host& host, std::size_t i) {
     try {
-      result_.layers[i].counters += host.run(program_.descriptor_address, program_.descriptors[i]);
+      return host.run(program_.descriptor_address, program_.descriptors[i]);
     } catch (const MachineError& error) {
       throw MachineError(fmt::format("layer '{}': {}", graph_.layers[i].name, error.what()));
     }
@@ -96,11 +93,39 @@ class Session {
 
 }  // namespace
 
+RunResult::RunResult(const workloads::LayerGraph& graph, const lpq::QuantizedModel& model, std::size_t count)
+    : labels(count, -1), outputs(count) {
+  for (std::size_t i = 0; i < graph.layers.size(); ++i) {
+    const Layer& layer = graph.layers[i];
+    layers.push_back(describe(layer, model.layers[i], model.operand_format(layer.input)));
+  }
+}
+
+void RunResult::add(const workloads::LayerGraph& graph, std::size_t image, ImageResult result) {
+  ++images;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (graph.layers[i].kind == LayerKind::conv) layers[i].m += static_cast<std::uint64_t>(graph.layers[i].m());
+    layers[i].counters += result.layers[i];
+    total += result.layers[i];
+  }
+  labels[image] = result.label;
+  outputs[image] = std::move(result.output);
+  if (result.maps.empty()) return;
+  maps.resize(labels.size());
+  maps[image] = std::move(result.maps);
+}
+
 RunResult run_network(const hw::MachineConfig& config, const workloads::LayerGraph& graph,
                       const lpq::QuantizedModel& model, const std::vector<lpq::WordMap>& inputs,
                       const RunOptions& options) {
   config.validate();
-  const Program program = compile(config, graph, model);
+  return run_program(config, graph, model, compile(config, graph, model), inputs, options);
+}
+
+RunResult run_program(const hw::MachineConfig& config, const workloads::LayerGraph& graph,
+                      const lpq::QuantizedModel& model, const Program& program, const std::vector<lpq::WordMap>& inputs,
+                      const RunOptions& options) {
+  config.validate();
   Session session(graph, model, program, inputs, options);
 
   System system(config, options.model, [&session](Host& self) { session(self); });

@@ -9,6 +9,7 @@
 #include "hw_model/counters.h"
 #include "hw_model/driver/machine_error.h"
 #include "hw_model/driver/model_kind.h"
+#include "hw_model/driver/program.h"
 #include "hw_model/machine_config.h"
 #include "hw_model/timeline.h"
 #include "hw_model/waveform_window.h"
@@ -28,19 +29,38 @@ struct LayerResult {
   hw::Counters counters;  ///< Summed over the images.
 };
 
+/// What one image gave.
+struct ImageResult {
+  int label = -1;                    ///< Argmax of the network's output words.
+  lpq::WordMap output;               ///< The network's output words.
+  std::vector<lpq::WordMap> maps;    ///< Per layer, if RunOptions::keep_maps.
+  std::vector<hw::Counters> layers;  ///< Per layer.
+};
+
+/// Sums are over the finished images.
 struct RunResult {
   std::vector<LayerResult> layers;
   hw::Counters total;
-  std::vector<int> labels;                      ///< Per image: argmax of the network's output words.
-  std::vector<lpq::WordMap> outputs;            ///< Per image: the network's output words.
+  std::size_t images = 0;                       ///< Finished.
+  std::vector<int> labels;                      ///< Per image: see ImageResult; -1 if it was not finished.
+  std::vector<lpq::WordMap> outputs;            ///< Per image; empty if it was not finished.
   std::vector<std::vector<lpq::WordMap>> maps;  ///< Per image and layer, if RunOptions::keep_maps.
-  bool cancelled = false;                       ///< The run was interrupted; labels holds the finished images.
+  bool cancelled = false;                       ///< The run was interrupted.
+
+  RunResult() = default;
+  /// Of a network's layers and `count` images, none of them finished.
+  RunResult(const workloads::LayerGraph& graph, const lpq::QuantizedModel& model, std::size_t count);
+  /// Image `image` of that network is finished.
+  void add(const workloads::LayerGraph& graph, std::size_t image, ImageResult result);
 };
 
 struct RunOptions {
   bool keep_maps = false;                              ///< Read back every layer's output words.
   std::function<void(int image, int layer)> progress;  ///< Called before each layer; may be empty.
-  const std::atomic<bool>* cancel = nullptr;           ///< Checked between layers.
+  /// Called when an image is finished, before the next one begins; may be empty. Only it gets the maps then: the run's
+  /// result keeps none.
+  std::function<void(std::size_t image, const ImageResult& result)> finished;
+  const std::atomic<bool>* cancel = nullptr;  ///< Checked between layers.
   ModelKind model = ModelKind::fast;
   bool values = true;                ///< Off (fast only): cycles, traffic and counters; all words are zeros.
   hw::Timeline* timeline = nullptr;  ///< Receives what the machine does.
@@ -52,6 +72,11 @@ struct RunOptions {
 /// hw::ConfigError.
 RunResult run_network(const hw::MachineConfig& config, const workloads::LayerGraph& graph,
                       const lpq::QuantizedModel& model, const std::vector<lpq::WordMap>& inputs,
+                      const RunOptions& options = {});
+
+/// The same with the program that compile() made of the network for this machine.
+RunResult run_program(const hw::MachineConfig& config, const workloads::LayerGraph& graph,
+                      const lpq::QuantizedModel& model, const Program& program, const std::vector<lpq::WordMap>& inputs,
                       const RunOptions& options = {});
 
 }  // namespace lpa::driver

@@ -172,6 +172,7 @@ ordered_json build_report(const RunRecord& record) {
   report["quantized"] = record.quantized;
   report["dataset"] = record.dataset;
   report["images"] = record.images;
+  if (record.interrupted) report["interrupted"] = true;
 
   double lanes = 0;
   std::uint64_t busy = 0;

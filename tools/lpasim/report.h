@@ -19,7 +19,8 @@ struct RunRecord {
   bool values = true;  ///< Words were computed. What depends on them is left out otherwise.
   driver::RunResult result;
   std::uint64_t images = 0;
-  std::optional<double> top1;       ///< Fraction of the images that the simulated machine labels right, if known.
+  bool interrupted = false;    ///< The images are not all that were asked for, or the fp32 network was not evaluated.
+  std::optional<double> top1;  ///< Fraction of the images that the simulated machine labels right, if known.
   std::optional<double> top1_fp32;  ///< The same for the fp32 network.
   double wall_seconds = 0;
 };

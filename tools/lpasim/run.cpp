@@ -1,13 +1,15 @@
 // lpasim run: a quantized network on the simulated machine, cycle by cycle.
 #include <chrono>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "hw_model/driver/simulation.h"
+#include "hw_model/driver/image_stream.h"
 #include "quant/lpq/evaluate.h"
 #include "quant/lpq/software_machine.h"
+#include "tools/lpasim/check_words.h"
 #include "tools/lpasim/commands.h"
 #include "tools/lpasim/inputs.h"
 #include "tools/lpasim/interrupt.h"
@@ -41,6 +43,7 @@ Command run_command() {
             .placeholder = "on|off",
             .description = "off: only cycles, traffic and counters, no words (fast model)",
             .fallback = "on"},
+           threads_option(),
            {.name = "check",
             .placeholder = "",
             .description = "compare the words of every layer with the software evaluation",
@@ -66,59 +69,50 @@ driver::RunOptions model_options(const Arguments& options) {
   return run;
 }
 
-double fraction_right(const std::vector<int>& labels, const workloads::Dataset& dataset) {
+/// Of the finished images.
+double fraction_right(const driver::RunResult& result, const workloads::Dataset& dataset) {
   std::size_t hits = 0;
-  for (std::size_t image = 0; image < labels.size(); ++image) {
-    if (labels[image] == dataset.labels.at(image)) ++hits;
+  for (std::size_t image = 0; image < result.labels.size(); ++image) {
+    if (result.labels[image] == dataset.labels.at(image)) ++hits;
   }
-  return labels.empty() ? 0 : static_cast<double>(hits) / static_cast<double>(labels.size());
+  return static_cast<double>(hits) / static_cast<double>(result.images);
 }
 
-/// Throws Error for the first word in which the machine differs from the software evaluation of the same arithmetic.
-void check_words(const driver::RunResult& result, const Inputs& inputs, const lpq::QuantizedModel& model,
-                 const hw::MachineConfig& machine, const std::vector<lpq::WordMap>& images) {
-  const lpq::SoftwareMachine software(inputs.graph, model, machine.arithmetic);
-  formats::AccumulateEvents events;
-  for (std::size_t image = 0; image < images.size(); ++image) {
-    const std::vector<lpq::WordMap> expected = software.run(images[image], &events);
-    for (std::size_t layer = 0; layer < expected.size(); ++layer) {
-      const lpq::WordMap& want = expected[layer];
-      const lpq::WordMap& got = result.maps.at(image).at(layer);
-      const std::string where = fmt::format("image {}, layer '{}'", image, inputs.graph.layers[layer].name);
-      if (got.words.size() != want.words.size()) {
-        throw Error(ExitCode::machine, fmt::format("{}: the machine gave {} words, the software evaluation {}", where,
-                                                   got.words.size(), want.words.size()));
-      }
-      for (std::size_t word = 0; word < want.words.size(); ++word) {
-        if (got.words[word] == want.words[word]) continue;
-        const auto channels = static_cast<std::size_t>(want.channels);
-        const auto width = static_cast<std::size_t>(want.width);
-        throw Error(ExitCode::machine,
-                    fmt::format("{}, row {}, column {}, channel {}: the machine gave word {:#04x}, the software "
-                                "evaluation {:#04x}",
-                                where, word / channels / width, word / channels % width, word % channels,
-                                got.words[word], want.words[word]));
-      }
-    }
-  }
-  if (events.saturations != result.total.saturations) {
-    throw Error(ExitCode::machine, fmt::format("the machine counted {} saturations, the software evaluation {}",
-                                               result.total.saturations, events.saturations));
-  }
-}
-
+/// Runs the images; `run` says how.
 driver::RunResult simulate(const hw::MachineConfig& machine, const Inputs& inputs, const lpq::QuantizedModel& model,
-                           const std::vector<lpq::WordMap>& images, driver::RunOptions options) {
-  Progress progress;
-  options.cancel = &interrupted();
-  options.progress = [&, next = std::move(options.progress)](int image, int layer) {
-    if (next) next(image, layer);
-    progress.show(fmt::format("run: image {} of {}, layer {} of {}", image + 1, images.size(), layer + 1,
-                              inputs.graph.layers.size()));
+                           driver::RunOptions run, bool check, int threads) {
+  const auto words = [&](std::size_t image) {
+    return lpq::quantize_input(inputs.dataset.image(static_cast<int>(image)), model.input);
   };
-  driver::RunResult result = driver::run_network(machine, inputs.graph, model, images, options);
-  if (result.cancelled || interrupted()) fail_interrupted();
-  return result;
+  std::optional<WordCheck> word_check;
+  if (check) {
+    word_check.emplace(inputs.graph, model, machine);
+    run.keep_maps = true;
+    run.finished = [&](std::size_t image, const driver::ImageResult& result) {
+      (*word_check)(image, words(image), result);
+    };
+  }
+  Progress progress;
+  const auto count = static_cast<std::size_t>(inputs.dataset.count);
+  run.progress = [&, next = std::move(run.progress)](int image, int layer) {
+    if (next) next(image, layer);
+    progress.show(
+        fmt::format("run: image {} of {}, layer {} of {}", image + 1, count, layer + 1, inputs.graph.layers.size()));
+  };
+  run.cancel = &interrupted();
+  return driver::run_images(machine, inputs.graph, model, {count, words}, run, threads);
+}
+
+/// What is known of the run's accuracy. An interrupted run takes no time to evaluate the fp32 network.
+void add_accuracy(RunRecord& record, const Inputs& inputs, int threads) {
+  record.top1 = fraction_right(record.result, inputs.dataset);
+  if (record.interrupted) return;
+  try {
+    record.top1_fp32 =
+        lpq::evaluate_fp32(inputs.network, inputs.dataset, inputs.dataset.count, threads, {}, &interrupted()).top1();
+  } catch (const lpq::Cancelled&) {
+    record.interrupted = true;
+  }
 }
 
 }  // namespace
@@ -131,6 +125,8 @@ ExitCode run(const Words& arguments) {
     return ExitCode::success;
   }
   driver::RunOptions run = model_options(options);
+  const bool check = options.flag("check");
+  const int threads = thread_count(options);
   RunRecord record;
   record.machine = options.machine();
   record.network = options.text("network");
@@ -138,45 +134,36 @@ ExitCode run(const Words& arguments) {
   record.dataset = options.text("dataset");
   record.model = options.text("model");
   record.values = run.values;
-  record.images = options.integer("images", 1, std::numeric_limits<int>::max());
-  run.keep_maps = options.flag("check");
+  const auto asked_for = options.integer("images", 1, std::numeric_limits<int>::max());
   Recordings recordings(options);
   std::vector<std::string> contents{"report.json", "layers.csv", "waveform.vcd", "timeline.json"};
   for (std::string& name : recordings.names_in_folder()) contents.push_back(std::move(name));
 
-  const Inputs inputs = read_inputs(options, static_cast<int>(record.images));
+  const Inputs inputs = read_inputs(options, static_cast<int>(asked_for));
   const lpq::QuantizedModel model = read_quantized(options, inputs.graph);
   catch_interrupts();
   OutputFolder folder(options.path("out"), options.flag("force"), contents);
   recordings.attach(run, folder, options.flag("force"), record.machine, inputs.graph);
-  std::vector<lpq::WordMap> images;
-  images.reserve(static_cast<std::size_t>(inputs.dataset.count));
-  for (int image = 0; image < inputs.dataset.count; ++image) {
-    images.push_back(lpq::quantize_input(inputs.dataset.image(image), model.input));
-  }
 
   const auto start = std::chrono::steady_clock::now();
-  record.result = simulate(record.machine, inputs, model, images, run);
+  record.result = simulate(record.machine, inputs, model, run, check, threads);
   record.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  try {
-    if (options.flag("check")) check_words(record.result, inputs, model, record.machine, images);
-    if (run.values) {
-      record.top1 = fraction_right(record.result.labels, inputs.dataset);
-      record.top1_fp32 =
-          lpq::evaluate_fp32(inputs.network, inputs.dataset, inputs.dataset.count, 1, {}, &interrupted()).top1();
-    }
-  } catch (const lpq::Cancelled&) {
-    fail_interrupted();
-  }
+  record.images = record.result.images;
+  record.interrupted = record.result.cancelled;
+  if (record.images == 0) fail_interrupted();
+  if (run.values) add_accuracy(record, inputs, threads);
 
   const nlohmann::ordered_json report = build_report(record);
   folder.write("report.json", report.dump(2) + '\n');
   folder.write("layers.csv", layers_csv(report));
-  if (interrupted()) fail_interrupted();
-  recordings.commit();
+  if (!record.interrupted) recordings.commit();
   folder.commit();
+  if (record.interrupted) {
+    throw Error(interrupt_code(), fmt::format("interrupted; the report of {} of {} images is in {}", record.images,
+                                              asked_for, options.text("out")));
+  }
   fmt::print("{}", report_text(report));
-  if (options.flag("check")) fmt::print("check: every word equals the software evaluation's\n");
+  if (check) fmt::print("check: every word equals the software evaluation's\n");
   fmt::print("Written to {}\n", options.text("out"));
   if (!recordings.missing().empty()) throw Error(ExitCode::usage, recordings.missing());
   return ExitCode::success;

@@ -2,36 +2,24 @@
 
 import csv
 import json
-import pathlib
 import shutil
-import signal
-import subprocess
-import tempfile
-import time
 import unittest
 
 import jsonschema
 
-from support import LPASIM, SOURCE, ProgramTest, lpasim, tiny_network, write_dataset
+from support import SOURCE, TinyRunTest, tiny_network, write_dataset
 
 IMAGES = 3
 
 
-class EndToEnd(ProgramTest):
+class EndToEnd(TinyRunTest):
     """All tests use one network, data set and 8-bit quantization; what they write goes to a folder of their own."""
 
     @classmethod
     def setUpClass(cls):
+        super().setUpClass()
         cls.schema = json.loads((SOURCE / "tools/lpasim/report.schema.json").read_text())
         jsonschema.Draft7Validator.check_schema(cls.schema)
-        cls.shared = pathlib.Path(tempfile.mkdtemp(prefix="lpasim-test-"))
-        cls.addClassCleanup(shutil.rmtree, cls.shared, ignore_errors=True)
-        cls.network = tiny_network(cls.shared / "tiny.onnx")
-        cls.data = write_dataset(cls.shared / "data")
-        cls.quantized = cls.shared / "Q"
-        done = lpasim("quantize", "--network", cls.network, "--dataset", cls.data, "--images", "6", "--out",
-                      cls.quantized)
-        assert done.code == 0, done.err
 
     def quantize(self, name, *extra):
         out = self.folder / name
@@ -168,24 +156,6 @@ class EndToEnd(ProgramTest):
         self.fail_with(4, "raise output_buffer.kib", "run", "--network", big, "--quantized", quantized, "--dataset", data, "--images", "1",
                        "--out", self.folder / "R", "--output_buffer.kib", "1")
         self.assertFalse((self.folder / "R").exists())
-
-    def test_an_interrupted_run_leaves_nothing(self):
-        big = tiny_network(self.folder / "big.onnx", size=64)
-        data = write_dataset(self.folder / "large", count=200, height=64, width=64)
-        quantized = self.folder / "Q"
-        self.succeed("quantize", "--network", big, "--dataset", data, "--images", "1", "--out", quantized,
-                     "--weight-bits", "2")
-        before = sorted(self.folder.iterdir())
-        process = subprocess.Popen(
-            [LPASIM, "run", "--network", big, "--quantized", quantized, "--dataset", data, "--images", "200", "--out",
-             self.folder / "R"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        while sorted(self.folder.iterdir()) == before and process.poll() is None:
-            time.sleep(0.01)
-        self.assertIsNone(process.poll(), msg="ended before it could be interrupted")
-        process.send_signal(signal.SIGINT)
-        out, error = process.communicate(timeout=120)
-        self.assertEqual((process.returncode, out, error), (130, "", "lpasim: interrupted; nothing was written\n"))
-        self.assertEqual(sorted(self.folder.iterdir()), before)
 
 
 if __name__ == "__main__":
