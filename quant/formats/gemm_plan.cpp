@@ -104,6 +104,7 @@ GemmPlan::GemmPlan(const Arithmetic& arithmetic, const LpFormat& weight, const L
   const Products products(*this);
   if (weight.n == 2) {
     use_ternary(products, set);
+    if (panel_form.planes > set.fast_digits) use_table(products, set);
   } else if (weight.n == 4) {
     use_table(products, set);
   } else {
@@ -158,6 +159,7 @@ void GemmPlan::use_floats(const Arithmetic& arithmetic, int lsb, std::span<const
 
 void GemmPlan::use_table(const Products& products, const GemmTileSet& set) {
   name = "table";
+  ternary = false;
   const auto nar = static_cast<std::uint8_t>(weight_format.nar_word());
   const auto mask = static_cast<std::uint8_t>(weight_format.word_count() - 1);
   weight_form = {.element_bytes = 1, .interleave = 1, .planes = 1, .table = {}};
@@ -180,7 +182,8 @@ void GemmPlan::use_table(const Products& products, const GemmTileSet& set) {
   }
   const auto activation_nar = activation_format.nar_word();
   panel_form.table[0][activation_nar] = 0;
-  shapes_[0] = set.tables;
+  digits_of_code_.fill(0);
+  shapes_ = {set.tables};
 }
 
 void GemmPlan::use_ternary(const Products& products, const GemmTileSet& set) {

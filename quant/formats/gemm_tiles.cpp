@@ -380,7 +380,8 @@ const GemmTileSet& tile_set() {
                                                ternary_shape<4, 1, true, 4>(), ternary_shape<1, 1, true, 4>()};
   static constexpr std::size_t entries = 16;
 #endif
-  static constexpr GemmTileSet set = {floats, tables, entries, {ternary1, ternary2, ternary3, ternary4}};
+  constexpr std::size_t fast_digits = HWY_TARGET == HWY_AVX3_DL ? 4 : 2;
+  static constexpr GemmTileSet set = {floats, tables, entries, {ternary1, ternary2, ternary3, ternary4}, fast_digits};
   return set;
 }
 

@@ -52,6 +52,8 @@ struct GemmTileSet {
   std::size_t table_entries = 0;
   /// Weights -1, 0 and 1, activations' products in 1 to 4 balanced digits of 8 bits, each with 128 added.
   std::array<std::span<const GemmTileShape>, 4> ternary;
+  /// With more digits than these, tables are faster.
+  std::size_t fast_digits = 0;
 };
 
 /// Of the best instruction set that Highway supports at the time of the call.
