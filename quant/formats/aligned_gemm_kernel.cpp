@@ -99,10 +99,8 @@ struct Kernel {
 
   /// By at least 0 bits; value >= 0.
   static HWY_INLINE V shift_right(V value, V bits) {
-#if HWY_TARGET == HWY_AVX2
-    return V{_mm256_srlv_epi32(value.raw, bits.raw)};  // More than 31 bits give 0, as they should.
-#elif HWY_TARGET == HWY_AVX3
-    return V{_mm512_srlv_epi32(value.raw, bits.raw)};
+#if HWY_TARGET == HWY_AVX3
+    return V{_mm512_srlv_epi32(value.raw, bits.raw)};  // More than 31 bits give 0, as they should.
 #else
     return hn::Shr(value, hn::Min(bits, hn::Set(D{}, 31)));
 #endif
