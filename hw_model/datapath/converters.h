@@ -18,6 +18,9 @@ class LogLinearConverter {
   /// 2^(fraction / 2^index_bits) with lf_bits fraction bits; fraction < 2^index_bits.
   std::uint32_t operator()(unsigned fraction) const { return gates_[fraction]; }
 
+  /// The same as a table.
+  const std::uint32_t* gates() const { return gates_.data(); }
+
   int lf_bits() const { return lf_bits_; }
   int index_bits() const { return index_bits_; }
 
