@@ -13,6 +13,11 @@ ArrayEncoder::ArrayEncoder(const sc_core::sc_module_name& name, const datapath::
   dont_initialize();
 }
 
+void ArrayEncoder::end_of_elaboration() {
+  reset_.attach(reset);
+  tag_.attach(tag);
+}
+
 void ArrayEncoder::configure() {
   const LayerControl& layer = control.read();
   encoder_.emplace(converter_, arithmetic_, layer.encoded, layer.mode(), layer.psum_lsb, layer.scale_q8);
@@ -20,8 +25,8 @@ void ArrayEncoder::configure() {
 }
 
 void ArrayEncoder::clocked() {
-  const BundleTag& bundle = tag.read();
-  if (!bundle.valid || !bundle.last_k || reset.read()) return;
+  const BundleTag& bundle = *tag_;
+  if (!bundle.valid || !bundle.last_k || *reset_) return;
   const PsumWord& sums = psum.read();
   EncodedWords encoded;
   for (std::size_t lane = 0; lane < lanes_; ++lane) encoded.lane[lane] = (*encoder_)(sums.lane[lane]);

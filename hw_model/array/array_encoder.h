@@ -5,6 +5,7 @@
 
 #include <systemc>
 
+#include "hw_model/array/wire_bank.h"
 #include "hw_model/array/wires.h"
 #include "hw_model/datapath/encoder.h"
 
@@ -26,11 +27,14 @@ class ArrayEncoder : public sc_core::sc_module {
                const formats::Arithmetic& arithmetic);
 
  private:
+  void end_of_elaboration() override;
   void configure();
   void clocked();
 
   const datapath::LinearLogConverter& converter_;
   formats::Arithmetic arithmetic_;
+  Tap<bool> reset_;
+  Tap<BundleTag> tag_;
   std::optional<datapath::Encoder> encoder_;
   std::size_t lanes_ = 1;
 };

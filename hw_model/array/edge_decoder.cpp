@@ -11,13 +11,19 @@ ActivationDecoder::ActivationDecoder(const sc_core::sc_module_name& name) : sc_c
   dont_initialize();
 }
 
+void ActivationDecoder::end_of_elaboration() {
+  reset_.attach(reset);
+  tag_.attach(tag);
+  decoded_.attach(decoded);
+}
+
 void ActivationDecoder::clocked() {
-  const BundleTag& bundle = tag.read();
-  if (bundle.valid && !reset.read()) {
-    decoded.write({datapath::decode_lane(word.read(), control.read().activation), true, bundle.swap});
+  const BundleTag& bundle = *tag_;
+  if (bundle.valid && !*reset_) {
+    decoded_.write({datapath::decode_lane(word.read(), control.read().activation), true, bundle.swap});
     offered_ = true;
   } else if (offered_) {
-    decoded.write({});
+    decoded_.write({});
     offered_ = false;
   }
 }
@@ -29,14 +35,20 @@ WeightDecoder::WeightDecoder(const sc_core::sc_module_name& name) : sc_core::sc_
   dont_initialize();
 }
 
+void WeightDecoder::end_of_elaboration() {
+  reset_.attach(reset);
+  tag_.attach(tag);
+  decoded_.attach(decoded);
+}
+
 void WeightDecoder::clocked() {
-  const WeightTag& row = tag.read();
-  if (row.valid && !reset.read()) {
+  const WeightTag& row = *tag_;
+  if (row.valid && !*reset_) {
     const datapath::WordFormat& format = control.read().weight;
-    decoded.write({datapath::decode(word.read(), format.n, format.es, format.rs), row});
+    decoded_.write({datapath::decode(word.read(), format.n, format.es, format.rs), row});
     offered_ = true;
   } else if (offered_) {
-    decoded.write({});
+    decoded_.write({});
     offered_ = false;
   }
 }

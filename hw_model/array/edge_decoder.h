@@ -5,6 +5,7 @@
 
 #include <systemc>
 
+#include "hw_model/array/wire_bank.h"
 #include "hw_model/array/wires.h"
 
 namespace lpa::hw {
@@ -22,7 +23,12 @@ class ActivationDecoder : public sc_core::sc_module {
   explicit ActivationDecoder(const sc_core::sc_module_name& name);
 
  private:
+  void end_of_elaboration() override;
   void clocked();
+
+  Tap<bool> reset_;
+  Tap<BundleTag> tag_;
+  Drive<ActivationWire> decoded_;
   bool offered_ = false;
 };
 
@@ -39,7 +45,12 @@ class WeightDecoder : public sc_core::sc_module {
   explicit WeightDecoder(const sc_core::sc_module_name& name);
 
  private:
+  void end_of_elaboration() override;
   void clocked();
+
+  Tap<bool> reset_;
+  Tap<WeightTag> tag_;
+  Drive<WeightWire> decoded_;
   bool offered_ = false;
 };
 

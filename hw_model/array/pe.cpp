@@ -13,6 +13,16 @@ Pe::Pe(const sc_core::sc_module_name& name, const datapath::LogLinearConverter& 
   dont_initialize();
 }
 
+void Pe::end_of_elaboration() {
+  reset_.attach(reset);
+  activation_.attach(activation_in);
+  weight_.attach(weight_in);
+  psum_.attach(psum_in);
+  next_activation_.attach(activation_out);
+  next_weight_.attach(weight_out);
+  next_psum_.attach(psum_out);
+}
+
 void Pe::configure() {
   const LayerControl& layer = control.read();
   adder_.emplace(converter_, arithmetic_, layer.mode(), layer.psum_lsb);
@@ -20,12 +30,12 @@ void Pe::configure() {
 }
 
 void Pe::clocked() {
-  if (reset.read()) {
+  if (*reset_) {
     clear();
     return;
   }
-  const ActivationWire& activation = activation_in.read();
-  const WeightWire& weight = weight_in.read();
+  const ActivationWire& activation = *activation_;
+  const WeightWire& weight = *weight_;
   if (product_valid_) add();
   if (activation.valid) {
     if (activation.swap) {
@@ -35,7 +45,7 @@ void Pe::clocked() {
     multiply(activation);
   }
   product_valid_ = activation.valid;
-  if (activation.valid || activation_offered_) activation_out.write(activation);
+  if (activation.valid || activation_offered_) next_activation_.write(activation);
   activation_offered_ = activation.valid;
   if (weight.tag.valid || weight_offered_) load(weight);
 }
@@ -43,22 +53,32 @@ void Pe::clocked() {
 void Pe::clear() {
   product_valid_ = activation_offered_ = weight_offered_ = false;
   active_ = shadow_ = {};
-  activation_out.write({});
-  weight_out.write({});
+  next_activation_.write({});
+  next_weight_.write({});
 }
 
 void Pe::add() {
-  const PsumWord& sum = psum_in.read();
-  PsumWord result;
+  const PsumWord& sum = *psum_;
+  PsumWord& next = next_psum_.next();
   for (std::size_t lane = 0; lane < lanes_; ++lane) {
-    result.lane[lane] = adder_->add(sum.lane[lane], product_[lane], events_);
+    const formats::Psum result = adder_->add(sum.lane[lane], product_[lane], events_);
+    // Member by member: the compiler would copy the struct by way of memory.
+    next.lane[lane].value = result.value;
+    next.lane[lane].exponent = result.exponent;
+    next.lane[lane].nar = result.nar;
   }
-  psum_out.write(result);
+  next_psum_.send();
 }
 
 void Pe::multiply(const ActivationWire& activation) {
   for (std::size_t lane = 0; lane < lanes_; ++lane) {
-    product_[lane] = datapath::mul(active_.lane[lane], activation.lane);
+    const datapath::Product result = datapath::mul(active_.lane[lane], activation.lane);
+    datapath::Product& product = product_[lane];
+    product.r = result.r;
+    product.u = result.u;
+    product.negative = result.negative;
+    product.zero = result.zero;
+    product.nar = result.nar;
   }
 }
 
@@ -66,9 +86,9 @@ void Pe::load(const WeightWire& weight) {
   if (weight.tag.valid) shadow_ = weight.word;
   weight_offered_ = weight.tag.valid && weight.tag.hops > 0;
   if (weight_offered_) {
-    weight_out.write({weight.word, {true, static_cast<std::uint16_t>(weight.tag.hops - 1)}});
+    next_weight_.write({weight.word, {true, static_cast<std::uint16_t>(weight.tag.hops - 1)}});
   } else {
-    weight_out.write({});
+    next_weight_.write({});
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include <systemc>
 
+#include "hw_model/array/wire_bank.h"
 #include "hw_model/array/wires.h"
 #include "hw_model/datapath/mac.h"
 
@@ -47,6 +48,7 @@ class Pe : public sc_core::sc_module {
   void trace_pins(sc_core::sc_trace_file* file, const std::string& prefix) const;
 
  private:
+  void end_of_elaboration() override;
   void configure();
   void clocked();
   void clear();
@@ -57,6 +59,15 @@ class Pe : public sc_core::sc_module {
   const datapath::LogLinearConverter& converter_;
   formats::Arithmetic arithmetic_;
   std::optional<datapath::AddStage> adder_;
+
+  Tap<bool> reset_;
+  Tap<ActivationWire> activation_;
+  Tap<WeightWire> weight_;
+  Tap<PsumWord> psum_;
+  Drive<ActivationWire> next_activation_;
+  Drive<WeightWire> next_weight_;
+  Drive<PsumWord> next_psum_;
+
   std::size_t lanes_ = 1;
 
   datapath::DecodedWord active_, shadow_;

@@ -6,6 +6,8 @@
 
 #include <systemc>
 
+#include "hw_model/array/wire_bank.h"
+
 namespace lpa::hw {
 
 /// What stands on `in` in cycle t stands on `out` in cycle t + depth. Reset fills all stages with T{}.
@@ -31,15 +33,21 @@ class SkewColumn : public sc_core::sc_module {
   std::size_t depth() const { return stages_.size(); }
 
  private:
+  void end_of_elaboration() override {
+    reset_.attach(reset);
+    in_.attach(in);
+    out_.attach(out);
+  }
+
   void clocked() {
-    if (reset.read()) {
+    if (*reset_) {
       stages_.assign(stages_.size(), T{});
       newest_ = T{};
       unchanged_ = stages_.size();
-      out.write(T{});
+      out_.write(T{});
       return;
     }
-    const T& value = in.read();
+    const T& value = *in_;
     if (value == newest_) {
       if (settled()) return;
       ++unchanged_;
@@ -50,9 +58,12 @@ class SkewColumn : public sc_core::sc_module {
     // A ring: the oldest of depth - 1 stages leaves for the output register, the new value takes its place.
     stages_[head_] = value;
     if (++head_ == stages_.size()) head_ = 0;
-    out.write(stages_[head_]);
+    out_.write(stages_[head_]);
   }
 
+  Tap<bool> reset_;
+  Tap<T> in_;
+  Drive<T> out_;
   std::vector<T> stages_;
   std::size_t head_ = 0;
   std::size_t unchanged_;  ///< Stages that hold `newest_`, counted from the input.

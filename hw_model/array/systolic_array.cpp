@@ -182,11 +182,11 @@ bool SystolicArray::idle() const {
   for (const auto& skew : weight_skew_) {
     if (!skew.settled()) return false;
   }
-  for (const auto& weight : weight_) {
-    if (weight.read().tag.valid) return false;
+  for (const WeightWire& weight : weight_.values()) {
+    if (weight.tag.valid) return false;
   }
-  for (const auto& weight : decoded_weight_) {
-    if (weight.read().tag.valid) return false;
+  for (const WeightWire& weight : decoded_weight_.values()) {
+    if (weight.tag.valid) return false;
   }
   return true;
 }

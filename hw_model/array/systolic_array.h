@@ -1,4 +1,4 @@
-// The weight-stationary array: edge decoders, skew registers, PEs, deskew registers and encoders, joined by signals.
+// The weight-stationary array: edge decoders, skew registers, PEs, deskew registers and encoders, joined by wires.
 // In which cycle each pin carries what: hw_model/README.md, "Array timing".
 #pragma once
 
@@ -11,6 +11,7 @@
 #include "hw_model/array/edge_decoder.h"
 #include "hw_model/array/pe.h"
 #include "hw_model/array/skew_column.h"
+#include "hw_model/array/wire_bank.h"
 #include "hw_model/array/wires.h"
 #include "hw_model/datapath/converters.h"
 #include "quant/formats/arithmetic.h"
@@ -53,9 +54,6 @@ class SystolicArray : public sc_core::sc_module {
   void trace_pins(sc_core::sc_trace_file* file, const std::string& prefix) const;
 
  private:
-  template <class T>
-  using Wire = sc_core::sc_signal<T, sc_core::SC_UNCHECKED_WRITERS>;
-
   std::size_t index(int row, int column) const;
   std::size_t west_of(int row, int column) const;
   template <class Module>
@@ -72,11 +70,11 @@ class SystolicArray : public sc_core::sc_module {
   datapath::LinearLogConverter linear_log_;
 
   // activation_ enters PEs from the west, psum_ and weight_ from the north; one more of each leaves the last PE.
-  sc_core::sc_vector<Wire<ActivationWire>> decoded_activation_;
-  sc_core::sc_vector<Wire<WeightWire>> decoded_weight_;
-  sc_core::sc_vector<Wire<ActivationWire>> activation_;
-  sc_core::sc_vector<Wire<WeightWire>> weight_;
-  sc_core::sc_vector<Wire<PsumWord>> psum_;
+  WireBank<ActivationWire> decoded_activation_;
+  WireBank<WeightWire> decoded_weight_;
+  WireBank<ActivationWire> activation_;
+  WireBank<WeightWire> weight_;
+  WireBank<PsumWord> psum_;
 
   sc_core::sc_vector<ActivationDecoder> activation_decoders_;
   sc_core::sc_vector<WeightDecoder> weight_decoders_;
