@@ -21,7 +21,7 @@ struct Counters {
   std::uint64_t vectors = 0;                          ///< Activation vectors presented.
   std::uint64_t tiles = 0;                            ///< Weight tiles loaded into the array.
   std::uint64_t saturations = 0;                      ///< Partial sums that did not fit.
-  std::uint64_t nar_products = 0;                     ///< Products with a NaR operand.
+  std::uint64_t nar_products = 0;  ///< Products with a NaR operand, idle lanes included, and NaR operands of the PPU.
   std::uint64_t dram_read_bytes = 0;
   std::uint64_t dram_write_bytes = 0;
   std::uint64_t dram_bursts = 0;                                    ///< Transactions to external memory.
