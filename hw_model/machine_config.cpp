@@ -1,5 +1,6 @@
 #include "hw_model/machine_config.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -102,6 +103,21 @@ Parameter bool_parameter(std::string name, std::string description,
   return {std::move(name), "", std::move(description), get, set};
 }
 
+template <typename Enum>
+Parameter choice_parameter(std::string name, std::string description,
+                           const std::vector<std::pair<std::string, Enum>>& choices,
+                           const std::function<Enum&(MachineConfig&)>& member) {
+  auto get = [choices, member](const MachineConfig& config) {
+    MachineConfig copy = config;
+    const Enum now = member(copy);
+    return std::ranges::find(choices, now, [](const auto& choice) { return choice.second; })->first;
+  };
+  auto set = [choices, member, name](MachineConfig& config, const std::string& text) {
+    member(config) = parse_choice(name, text, choices);
+  };
+  return {std::move(name), "", std::move(description), get, set};
+}
+
 Parameter lane_parameter(std::string name, std::string description, int AlignedWidths::*width) {
   auto get = [width](const MachineConfig& config) {
     const auto& lanes = config.arithmetic.aligned;
@@ -112,6 +128,32 @@ Parameter lane_parameter(std::string name, std::string description, int AlignedW
     for (std::size_t lane = 0; lane < widths.size(); ++lane) config.arithmetic.aligned[lane].*width = widths[lane];
   };
   return {std::move(name), "bits", std::move(description), get, set};
+}
+
+void add_memory(std::vector<Parameter>& list) {
+  list.push_back(choice_parameter<MemoryType>("memory.type", "external memory: ideal or dram",
+                                              {{"ideal", MemoryType::ideal}, {"dram", MemoryType::dram}},
+                                              [](auto& c) -> MemoryType& { return c.memory.type; }));
+  list.push_back(int_parameter("memory.latency", "cycles", "ideal memory: from request to first data, 0..100000",
+                               [](auto& c) -> int& { return c.memory.latency; }));
+  list.push_back(int_parameter("memory.bytes_per_cycle", "bytes", "ideal memory: shared bandwidth, 1..4096",
+                               [](auto& c) -> int& { return c.memory.bytes_per_cycle; }));
+  list.push_back(int_parameter("memory.mib", "MiB", "size of external memory, 1..4095",
+                               [](auto& c) -> int& { return c.memory.mib; }));
+  list.push_back({"dram.preset", "", "device, channels and ranks: ddr4-2400, lpddr4-3200 or hbm2",
+                  [](const MachineConfig& c) { return c.dram.preset(); },
+                  [](MachineConfig& c, const std::string& text) { c.dram.set_preset(text); }});
+  list.push_back(int_parameter("dram.channels", "", "channels, a power of two, 1..64",
+                               [](auto& c) -> int& { return c.dram.channels; }));
+  list.push_back(int_parameter("dram.ranks", "", "ranks per channel, a power of two, 1..8",
+                               [](auto& c) -> int& { return c.dram.ranks; }));
+  list.push_back(choice_parameter<PagePolicy>("dram.page_policy", "rows after an access: open or closed",
+                                              {{"open", PagePolicy::open}, {"closed", PagePolicy::closed}},
+                                              [](auto& c) -> PagePolicy& { return c.dram.page_policy; }));
+  list.push_back(bool_parameter("dram.refresh", "refresh all banks of a rank in turn",
+                                [](auto& c) -> bool& { return c.dram.refresh; }));
+  list.push_back(bool_parameter("dram.bank_rotation", "rotate the banks of a group by the row",
+                                [](auto& c) -> bool& { return c.dram.bank_rotation; }));
 }
 
 std::vector<Parameter> make_parameters() {
@@ -182,12 +224,7 @@ std::vector<Parameter> make_parameters() {
                                [](auto& c) -> int& { return c.dma.burst_bytes; }));
   list.push_back(int_parameter("dma.outstanding", "", "transactions in flight per engine, 1..1024",
                                [](auto& c) -> int& { return c.dma.outstanding; }));
-  list.push_back(int_parameter("memory.latency", "cycles", "ideal memory: from request to first data, 0..100000",
-                               [](auto& c) -> int& { return c.memory.latency; }));
-  list.push_back(int_parameter("memory.bytes_per_cycle", "bytes", "ideal memory: shared bandwidth, 1..4096",
-                               [](auto& c) -> int& { return c.memory.bytes_per_cycle; }));
-  list.push_back(int_parameter("memory.mib", "MiB", "size of external memory, 1..4095",
-                               [](auto& c) -> int& { return c.memory.mib; }));
+  add_memory(list);
   list.push_back(int_parameter("stall.permille", "", "cycles of 1000 in which each interface is stalled, 0..900",
                                [](auto& c) -> int& { return c.stall.permille; }));
   list.push_back(int_parameter("stall.seed", "", "which cycles these are, 0..2147483647",
@@ -230,6 +267,10 @@ void MachineConfig::validate() const {
   require_range("memory.latency", memory.latency, 0, 100000);
   require_range("memory.bytes_per_cycle", memory.bytes_per_cycle, 1, 4096);
   require_range("memory.mib", memory.mib, 1, 4095);
+  dram.validate();
+  if (const std::int64_t mib = dram.bytes() >> 20; memory.type == MemoryType::dram && memory.mib > mib) {
+    throw ConfigError(fmt::format("memory.mib = {}: expected at most {}, the size of the DRAM", memory.mib, mib));
+  }
   require_range("stall.permille", stall.permille, 0, 900);
   require_range("stall.seed", stall.seed, 0, 2147483647);
 }
@@ -237,6 +278,11 @@ void MachineConfig::validate() const {
 std::uint64_t MachineConfig::period_ps() const {
   const auto mhz = static_cast<std::uint64_t>(clock_mhz);
   return (1'000'000 + mhz / 2) / mhz;
+}
+
+double MachineConfig::peak_memory_bytes() const {
+  if (memory.type == MemoryType::ideal) return memory.bytes_per_cycle;
+  return dram.peak_bandwidth() * static_cast<double>(period_ps()) * 1e-12;
 }
 
 int MachineConfig::psum_bytes(int weight_bits) const {

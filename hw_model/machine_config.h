@@ -4,19 +4,14 @@
 
 #include <cstdint>
 #include <functional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "hw_model/config_error.h"
+#include "hw_model/memory/dram_config.h"
 #include "quant/formats/arithmetic.h"
 
 namespace lpa::hw {
-
-/// A machine that cannot be built: one line that names the parameter, its value and what would be right.
-class ConfigError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 struct ArrayConfig {
   int rows = 8;                       ///< R: inputs (k) of a tile.
@@ -40,10 +35,15 @@ struct DmaConfig {
   int outstanding = 64;  ///< Transactions in flight per engine.
 };
 
-/// `ideal` memory: a fixed latency and a bandwidth that all transactions share.
+enum class MemoryType {
+  ideal,  ///< A fixed latency and a bandwidth that all transactions share.
+  dram    ///< As MachineConfig::dram says.
+};
+
 struct MemoryConfig {
-  int latency = 40;          ///< Cycles from the request to the first data.
-  int bytes_per_cycle = 16;  ///< 8 GB/s at 500 MHz.
+  MemoryType type = MemoryType::ideal;
+  int latency = 40;          ///< Ideal: cycles from the request to the first data.
+  int bytes_per_cycle = 16;  ///< Ideal: 8 GB/s at 500 MHz.
   int mib = 256;             ///< Size, MiB.
 };
 
@@ -65,6 +65,7 @@ struct MachineConfig {
   BufferConfig output_buffer{128, 64};
   DmaConfig dma;
   MemoryConfig memory;
+  DramConfig dram;
   PpuConfig ppu;
   StallConfig stall;
   formats::Arithmetic arithmetic = formats::arithmetic_preset("wide");
@@ -74,6 +75,8 @@ struct MachineConfig {
 
   /// The clock's period in ps, rounded: what every model of the machine keeps time with.
   std::uint64_t period_ps() const;
+  /// What external memory can move at most, in bytes per cycle of the machine.
+  double peak_memory_bytes() const;
   /// Weights per PE for a weight width of 8, 4 or 2 bits.
   static int pack(int weight_bits) { return 8 / weight_bits; }
   /// MACs per cycle of the whole array.
@@ -92,7 +95,7 @@ struct Parameter {
   std::function<void(MachineConfig&, const std::string& text)> set;
 };
 
-/// Every parameter, in the order in which they are listed. `psum.preset` comes before the widths it sets.
+/// Every parameter, in the order in which they are listed. A preset comes before what it sets.
 const std::vector<Parameter>& machine_parameters();
 
 }  // namespace lpa::hw

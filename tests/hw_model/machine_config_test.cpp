@@ -94,6 +94,52 @@ TEST(MachineConfig, PresetsSetTheAccumulatorsAndLeaveTheRest) {
   EXPECT_EQ(parameter("psum.preset").get(config), "custom");
 }
 
+TEST(MachineConfig, ADramPresetSetsDeviceChannelsAndRanksAndLeavesTheRest) {
+  MachineConfig config;
+  EXPECT_EQ(parameter("memory.type").get(config), "ideal");
+  parameter("memory.type").set(config, "dram");
+  parameter("dram.page_policy").set(config, "closed");
+  parameter("dram.preset").set(config, "hbm2");
+  EXPECT_EQ(config.memory.type, MemoryType::dram);
+  EXPECT_EQ(parameter("dram.preset").get(config), "hbm2");
+  EXPECT_EQ(parameter("dram.channels").get(config), "16");
+  EXPECT_EQ(parameter("dram.page_policy").get(config), "closed");
+  EXPECT_DOUBLE_EQ(config.peak_memory_bytes(), 512);
+  parameter("dram.channels").set(config, "8");
+  EXPECT_DOUBLE_EQ(config.peak_memory_bytes(), 256);
+  EXPECT_EQ(error_of(config), "");
+}
+
+TEST(MachineConfig, ADramThatCannotBeIsNamedWithWhatWouldBe) {
+  MachineConfig config;
+  config.dram.channels = 3;
+  EXPECT_EQ(error_of(config), "dram.channels = 3: expected a power of two from 1 to 64");
+  config.dram.channels = 1;
+  config.dram.ranks = 16;
+  EXPECT_EQ(error_of(config), "dram.ranks = 16: expected a power of two from 1 to 8");
+  config.dram.set_preset("lpddr4-3200");
+  config.memory.mib = 1025;
+  EXPECT_EQ(error_of(config), "") << "as long as memory is ideal";
+  config.memory.type = MemoryType::dram;
+  EXPECT_EQ(error_of(config), "memory.mib = 1025: expected at most 1024, the size of the DRAM");
+  EXPECT_THROW(parameter("memory.type").set(config, "sram"), ConfigError);
+  EXPECT_THROW(parameter("dram.page_policy").set(config, "ajar"), ConfigError);
+  try {
+    parameter("dram.preset").set(config, "ddr5");
+    FAIL() << "no error";
+  } catch (const ConfigError& error) {
+    EXPECT_STREQ(error.what(), "dram.preset = 'ddr5': expected one of ddr4-2400, lpddr4-3200, hbm2");
+  }
+}
+
+TEST(MachineConfig, TheClocksPeriodIsRoundedToPicoseconds) {
+  MachineConfig config;
+  for (const auto& [mhz, ps] : {std::pair{500, 2000u}, {1, 1'000'000u}, {3, 333'333u}, {600, 1667u}, {10000, 100u}}) {
+    config.clock_mhz = mhz;
+    EXPECT_EQ(config.period_ps(), ps) << mhz;
+  }
+}
+
 TEST(MachineConfig, ARawSumTakesItsBitsItsExponentAndAFlag) {
   MachineConfig config;
   EXPECT_EQ(config.psum_bytes(8), 6);  // 32 + 11 + 1 bits

@@ -56,8 +56,8 @@ std::string buffer_table(const hw::MachineConfig& machine) {
   add("inputs", machine.input_buffer);
   add("outputs", machine.output_buffer);
   table.add({"external memory", std::to_string(machine.memory.mib * 1024), "",
-             std::to_string(machine.memory.bytes_per_cycle),
-             fmt::format("{:.1f}", machine.memory.bytes_per_cycle * machine.clock_mhz / 1000.0)});
+             fmt::format("{:.4g}", machine.peak_memory_bytes()),
+             fmt::format("{:.1f}", machine.peak_memory_bytes() * machine.clock_mhz / 1000.0)});
   return table.text();
 }
 

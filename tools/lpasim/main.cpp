@@ -87,7 +87,7 @@ int guarded(const std::function<ExitCode()>& action) {
   } catch (const std::bad_alloc&) {
     message = "out of memory";
   } catch (const std::exception& error) {
-    message = error.what();
+    message = std::ferror(stdout) != 0 ? "the output cannot be written" : error.what();
   } catch (...) {
     message = "unknown error";
   }
