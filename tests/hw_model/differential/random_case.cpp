@@ -24,6 +24,19 @@ void draw_arithmetic(Choices& c, formats::Arithmetic& a) {
   a.flush = !c.chance(1, 4);
 }
 
+void draw_memory(Choices& c, MachineConfig& config) {
+  config.memory.mib = 1;
+  config.memory.latency = c.pick({40, 0, 1, 7, 200});
+  config.memory.bytes_per_cycle = c.pick({16, 1, 4, 64});
+  if (!c.chance(1, 3)) return;
+  config.memory.type = hw::MemoryType::dram;
+  config.dram.set_preset(c.pick({"ddr4-2400", "lpddr4-3200", "hbm2"}));
+  config.dram.channels = c.pick({1, 2, 4});
+  config.dram.ranks = c.pick({1, 2});
+  config.dram.page_policy = c.pick({hw::PagePolicy::open, hw::PagePolicy::closed});
+  config.dram.refresh = !c.chance(1, 3);
+}
+
 MachineConfig draw_machine(Choices& c) {
   MachineConfig config;
   config.array.rows = c.pick({8, 4, 2, 1, 3, 5, 16, 11});
@@ -37,9 +50,7 @@ MachineConfig draw_machine(Choices& c) {
   config.weight_buffer.ports = c.chance(1, 4) ? 1 : 2;
   config.input_buffer.ports = c.chance(1, 4) ? 1 : 2;
   config.dma = {c.pick({64, 8, 16, 128}), c.pick({64, 1, 2, 5})};
-  config.memory.mib = 1;
-  config.memory.latency = c.pick({40, 0, 1, 7, 200});
-  config.memory.bytes_per_cycle = c.pick({16, 1, 4, 64});
+  draw_memory(c, config);
   config.ppu.lanes = c.pick({16, 1, 3, 8, 40});
   draw_arithmetic(c, config.arithmetic);
   config.stall.permille = c.chance(1, 3) ? c.pick({100, 10, 500, 800}) : 0;
