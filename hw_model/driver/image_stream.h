@@ -24,7 +24,8 @@ struct ImageInputs {
 /// result holds the finished images. Children never outlive this process.
 ///
 /// A waveform or timeline is of one machine that runs one image after the other: then everything happens in this
-/// process.
+/// process. Words are the same; so are cycles with ideal memory, while a DRAM meets each image at another time of its
+/// refresh.
 ///
 /// Throws MachineError, hw::ConfigError; std::runtime_error if a child dies.
 RunResult run_images(const hw::MachineConfig& config, const workloads::LayerGraph& graph,
