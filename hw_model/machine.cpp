@@ -1,7 +1,6 @@
 #include "hw_model/machine.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace lpa::hw {
 Machine::Machine(const sc_core::sc_module_name& name, const MachineConfig& config)
@@ -111,18 +110,13 @@ void Machine::merge_inputs_released() {
 
 void Machine::trace_pins(sc_core::sc_trace_file* file, const std::string& prefix) const {
   using sc_core::sc_trace;
-  // An enumeration by its number. The file keeps a reference, so that it must be the signal's own byte.
-  const auto trace_enumeration = [&](const auto& signal, const std::string& name, int bits) {
-    static_assert(std::endian::native == std::endian::little);
-    sc_trace(file, reinterpret_cast<const unsigned char&>(signal.read()), name, bits);
-  };
   sc_trace(file, clk, prefix + ".clk");
   sc_trace(file, irq, prefix + ".irq");
 
   const std::string control = prefix + ".control";
   sc_trace(file, job_, control + ".job");
-  trace_enumeration(cause_, control + ".cause", 3);
-  trace_enumeration(ppu_state_, control + ".ppu_state", 2);
+  sc_trace(file, cause_, control + ".cause");
+  sc_trace(file, ppu_state_, control + ".ppu_state");
   sc_trace(file, tiles_loaded_, control + ".tiles_loaded");
   sc_trace(file, tiles_released_, control + ".tiles_released");
   sc_trace(file, sums_returned_, control + ".sums_returned");

@@ -38,7 +38,7 @@ struct FillLevel {
 };
 
 /// What the post-processing unit did in a cycle.
-enum class PpuState : int { idle, working, waits_for_input, waits_for_residual };
+enum class PpuState : std::uint8_t { idle, working, waits_for_input, waits_for_residual };
 
 inline std::ostream& operator<<(std::ostream& out, PpuState state) {
   return out << static_cast<int>(state);

@@ -18,12 +18,13 @@ inline void sc_trace(sc_core::sc_trace_file* file, const FillLevel& level, const
   sc_core::sc_trace(file, level.bytes[1], name + ".bytes1");
 }
 
+// Enumerations by their number. The trace file keeps a reference, so it must be to the signal's own byte.
 inline void sc_trace(sc_core::sc_trace_file* file, const PpuState& state, const std::string& name) {
-  sc_core::sc_trace(file, static_cast<int>(state), name);
+  sc_core::sc_trace(file, reinterpret_cast<const unsigned char&>(state), name, 2);
 }
 
 inline void sc_trace(sc_core::sc_trace_file* file, const Cause& cause, const std::string& name) {
-  sc_core::sc_trace(file, static_cast<int>(cause), name);
+  sc_core::sc_trace(file, reinterpret_cast<const unsigned char&>(cause), name, 3);
 }
 
 }  // namespace lpa::hw
