@@ -24,6 +24,7 @@ ArrayValues::ArrayValues(const MachineConfig& config, const FillLogic& weights, 
 
 void ArrayValues::start(const Schedule& schedule) {
   schedule_ = &schedule;
+  values_ = next_values_;
   panel_.reset();
   panel_fetch_ = -1;
   const Tiling& tiling = schedule.tiling();

@@ -22,8 +22,8 @@ class ArrayValues {
  public:
   ArrayValues(const MachineConfig& config, const FillLogic& weights, const FillLogic& inputs, OutputStore& store);
 
-  /// Off: no words are computed, and nothing is counted.
-  void set_values(bool on) { values_ = on; }
+  /// Off: no words are computed, and nothing is counted. From the next layer on.
+  void set_values(bool on) { next_values_ = on; }
 
   void start(const Schedule& schedule);
   /// The biases of the tile's visit, and the tile's weights; both must be in the weight buffer.
@@ -53,7 +53,7 @@ class ArrayValues {
   const FillLogic& weight_buffer_;
   const FillLogic& input_buffer_;
   OutputStore& store_;
-  bool values_ = true;
+  bool values_ = true, next_values_ = true;  ///< Of this layer and the next one.
 
   const Schedule* schedule_ = nullptr;
   std::map<KernelKey, formats::GemmKernel> kernels_;  ///< Of all layers so far.

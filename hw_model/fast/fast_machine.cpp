@@ -22,7 +22,7 @@ FastMachine::FastMachine(const sc_core::sc_module_name& name, const MachineConfi
   due_.fill(never);
   registers_.on_access([this] { before_access(); }, [this] { after_access(); });
   dma_.on_answer([this] {
-    wake(dma, dma_.next(edge_of(sc_core::sc_time_stamp()), period_));
+    wake(dma, dma_.next(std::max(edge_, last_edge()), period_));
     wake_.notify(sc_core::SC_ZERO_TIME);
   });
   weight_buffer_.ask_reader([this](std::uint64_t edge, std::size_t half) { return loader_.reads(edge, half); });
@@ -51,6 +51,10 @@ void FastMachine::set_timeline(Timeline* timeline) {
 // Simulated time
 
 void FastMachine::advance() {
+  if (before_clocked_processes()) {
+    wake_.notify(sc_core::SC_ZERO_TIME);
+    return;
+  }
   std::uint64_t limit = 0;
   bool limit_known = false;
   while (true) {
@@ -67,9 +71,22 @@ void FastMachine::advance() {
       limit_known = true;
     }
     if (edge > limit || must_wait_for_time(edge)) return sleep_until(edge);
+    const std::uint64_t bursts = dma_.bursts();
     run_edge(edge);
-    if (dma_.waits_for_memory()) limit_known = false;
+    if (dma_.bursts() != bursts) limit_known = false;  // Memory may have notified an event.
   }
+}
+
+/// Whether simulated time is that of an edge, and the processes of a clock have yet to run: they do one delta cycle
+/// after those that wait for that time.
+bool FastMachine::before_clocked_processes() const {
+  return sc_core::sc_delta_count_at_current_time() == 0 && sc_core::sc_time_stamp().value() % period_.value() == 0;
+}
+
+/// The last edge at which the processes of a clock have run.
+std::uint64_t FastMachine::last_edge() const {
+  const std::uint64_t edge = edge_of(sc_core::sc_time_stamp());
+  return edge > 0 && before_clocked_processes() ? edge - 1 : edge;
 }
 
 /// The last edge before which nothing else in the simulation can happen.
@@ -92,7 +109,7 @@ void FastMachine::sleep_until(std::uint64_t edge) {
 
 /// Brings the machine up to simulated time, in case the accessing process was scheduled before this module's.
 void FastMachine::before_access() {
-  const std::uint64_t now = edge_of(sc_core::sc_time_stamp());
+  const std::uint64_t now = last_edge();
   for (std::uint64_t edge = *std::ranges::min_element(due_); edge <= now; edge = *std::ranges::min_element(due_)) {
     run_edge(edge);
   }

@@ -63,6 +63,8 @@ class FastMachine : public sc_core::sc_module {
   std::uint64_t edge_of(const sc_core::sc_time& time) const { return time.value() / period_.value(); }
   sc_core::sc_time time_of(std::uint64_t edge) const { return sc_core::sc_time::from_value(edge * period_.value()); }
   std::uint64_t horizon() const;
+  bool before_clocked_processes() const;
+  std::uint64_t last_edge() const;
   bool must_wait_for_time(std::uint64_t edge) const;
   void sleep_until(std::uint64_t edge);
   void before_access();

@@ -19,6 +19,7 @@ FastSequencer::FastSequencer(const MachineConfig& config, FillLogic& input_buffe
 
 void FastSequencer::set_timeline(Timeline* timeline) {
   timeline_ = timeline;
+  if (timeline == nullptr) encoded_.clear();
   cause_track_.set_timeline(timeline);
 }
 
@@ -50,20 +51,25 @@ void FastSequencer::step(std::uint64_t cycle, const Job& job, const Inputs& inpu
 
 void FastSequencer::reset(std::uint64_t cycle) {
   account(cycle - 1);
-  if (phase_ == Phase::issuing && cause_track_.on()) {
-    for (const IssueRun& run : runs_) report_run(run, cycle);
-  }
-  report_encoded(cycle);
-  encoded_.clear();
-  runs_.clear();
-  counted_runs_ = 0;
+  drop_layer(cycle);
   schedule_ = nullptr;
   phase_ = Phase::off;
   wait(Cause::idle, cycle);
 }
 
-void FastSequencer::start(const Job& job, std::uint64_t cycle) {
+/// What the layer still had to do at edge `cycle` and after it will not be done.
+void FastSequencer::drop_layer(std::uint64_t cycle) {
+  if (phase_ == Phase::issuing && cause_track_.on()) {
+    for (const IssueRun& run : runs_) report_run(run, cycle);
+  }
+  runs_.clear();
+  counted_runs_ = 0;
   report_encoded(cycle);
+  encoded_.clear();
+}
+
+void FastSequencer::start(const Job& job, std::uint64_t cycle) {
+  drop_layer(cycle);
   job_number_ = job.number;
   schedule_ = job.schedule;
   position_ = last_k_vectors_ = 0;

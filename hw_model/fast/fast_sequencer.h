@@ -70,6 +70,7 @@ class FastSequencer {
   };
 
   void start(const Job& job, std::uint64_t cycle);
+  void drop_layer(std::uint64_t cycle);
   void enter_tile();
   void try_issue(std::uint64_t cycle, const Inputs& inputs);
   void wait(Cause cause, std::uint64_t cycle);
