@@ -37,13 +37,13 @@ void draw_memory(Choices& c, MachineConfig& config) {
   config.dram.refresh = !c.chance(1, 3);
 }
 
-MachineConfig draw_machine(Choices& c) {
+MachineConfig draw_machine(Choices& c, bool large) {
   MachineConfig config;
   config.array.rows = c.pick({8, 4, 2, 1, 3, 5, 16, 11});
   config.array.columns = c.pick({8, 4, 2, 1, 3, 12, 16, 6});
   config.array.double_buffer_weights = !c.chance(1, 4);
   config.clock_mhz = c.pick({500, 1000, 333, 700});
-  const int roomy = c.pick({16, 4, 2, 1});
+  const int roomy = large ? 64 : c.pick({16, 4, 2, 1});
   config.weight_buffer = {c.draw(1, roomy), c.pick({64, 8, 16, 32})};
   config.input_buffer = {c.draw(1, 2 * roomy), c.pick({64, 8, 16, 32})};
   config.output_buffer = {c.draw(1, 2 * roomy), c.pick({64, 8, 16})};
@@ -73,9 +73,10 @@ int draw_bits(Choices& c) {
 }
 
 /// Sizes of a window that fits its input.
-void draw_window(Choices& c, Descriptor& d, bool gemm) {
-  d.in_h = c.draw(1, gemm ? 40 : 10);
-  d.in_w = gemm ? 1 : c.draw(1, 12);
+void draw_window(Choices& c, Descriptor& d, bool gemm, bool large) {
+  const int times = large ? 4 : 1;
+  d.in_h = c.draw(1, times * (gemm ? 40 : 10));
+  d.in_w = gemm ? 1 : c.draw(1, times * 12);
   if (!gemm) {
     d.kernel_h = c.draw(1, 3);
     d.kernel_w = c.draw(1, 3);
@@ -164,7 +165,7 @@ std::vector<std::uint8_t> draw_map(Choices& c, std::mt19937_64& random, std::int
   return map;
 }
 
-Descriptor draw_shape(Choices& c) {
+Descriptor draw_shape(Choices& c, bool large) {
   Descriptor d;
   const int kind = c.draw(0, 9);
   const bool gemm = kind >= 5 && kind <= 6;
@@ -177,7 +178,7 @@ Descriptor draw_shape(Choices& c) {
     d.in_h = d.out_h = c.draw(1, 10);
     d.in_w = d.out_w = c.draw(1, 12);
   } else {
-    draw_window(c, d, gemm);
+    draw_window(c, d, gemm, large);
   }
   d.input = draw_format(c, draw_bits(c));
   d.output = d.operation() == hw::LayerOp::max_pool ? d.input : draw_format(c, draw_bits(c));
@@ -198,8 +199,9 @@ Descriptor draw_shape(Choices& c) {
 }
 
 /// False if the machine cannot run the layer, whatever the tiling.
-bool add_layer(Choices& c, std::mt19937_64& random, Case& test, Allocator& inputs, std::vector<Descriptor>& pending) {
-  Descriptor d = draw_shape(c);
+bool add_layer(Choices& c, std::mt19937_64& random, bool large, Case& test, Allocator& inputs,
+               std::vector<Descriptor>& pending) {
+  Descriptor d = draw_shape(c, large);
   d.input_channel = c.chance(1, 4) ? c.draw(1, 5) : 0;
   d.output_channel = c.chance(1, 4) ? 4 * c.draw(1, 2) : 0;
   d.input_pitch = pitch(c, d.input_channel + d.in_c, d.input.bits);
@@ -210,7 +212,7 @@ bool add_layer(Choices& c, std::mt19937_64& random, Case& test, Allocator& input
   } catch (const driver::MachineError&) {
     return false;
   }
-  draw_tiling(c, d, test.config);
+  if (!large || c.chance(1, 4)) draw_tiling(c, d, test.config);
   if (hw::check(d, test.config)) return false;
 
   const auto place = [&](std::vector<std::uint8_t> bytes) {
@@ -229,14 +231,15 @@ bool add_layer(Choices& c, std::mt19937_64& random, Case& test, Allocator& input
 
 Case make_case(Choices& c) {
   Case test;
-  test.config = draw_machine(c);
+  const bool large = c.chance(1, 4);  // Long runs of vectors: large maps, in few bands.
+  test.config = draw_machine(c, large);
   test.four_phase = c.chance(1, 4);
   std::mt19937_64 random(static_cast<std::uint64_t>(c.draw(0, 1 << 20)));
   Allocator allocator;
   std::vector<Descriptor> layers;
   const int wanted = c.draw(1, 3);
   for (int attempt = 0; attempt < 40 && static_cast<int>(layers.size()) < wanted; ++attempt) {
-    add_layer(c, random, test, allocator, layers);
+    add_layer(c, random, large, test, allocator, layers);
   }
   test.output_address = static_cast<std::uint64_t>(allocator.next());
   for (Descriptor& d : layers) {

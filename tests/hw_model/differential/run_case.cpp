@@ -169,11 +169,15 @@ bool receive(Record& record, int file) {
   return complete;
 }
 
-std::string counter_difference(const hw::Counters& a, const hw::Counters& b, std::size_t count) {
+/// The first counter that differs. `running`: a layer is, so that some of the array's and the buffers' may be a tile
+/// apart.
+std::string counter_difference(const hw::Counters& a, const hw::Counters& b, bool running) {
   const CounterArray pin = hw::to_registers(a);
   const CounterArray fast = hw::to_registers(b);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (pin[i] != fast[i]) return fmt::format("{}: pin {}, fast {}", hw::counter_names[i], pin[i], fast[i]);
+  for (std::size_t i = 0; i < pin.size(); ++i) {
+    const std::string_view name = hw::counter_names[i];
+    if (running && (name == "saturations" || name == "nar_products" || name.find("buffer") != name.npos)) continue;
+    if (pin[i] != fast[i]) return fmt::format("{}: pin {}, fast {}", name, pin[i], fast[i]);
   }
   return {};
 }
@@ -229,11 +233,10 @@ std::string difference(const Record& pin, const Record& fast) {
     return fmt::format("pin has {} slices, fast {}", pin.slices.size(), fast.slices.size());
   }
   if (pin.look.has_value() && fast.look.has_value()) {
-    // While a layer runs, the array's saturations and buffer accesses may be a tile apart.
-    const std::string text = counter_difference(*pin.look, *fast.look, 1 + hw::cause_count + 3);
+    const std::string text = counter_difference(*pin.look, *fast.look, true);
     if (!text.empty()) return "while it runs, " + text;
   }
-  if (std::string text = counter_difference(pin.counters, fast.counters, hw::counter_count); !text.empty()) return text;
+  if (std::string text = counter_difference(pin.counters, fast.counters, false); !text.empty()) return text;
   if (pin.end_ps != fast.end_ps) return fmt::format("the interrupt: pin {} ps, fast {} ps", pin.end_ps, fast.end_ps);
   for (std::size_t i = 0; i < pin.words.size(); ++i) {
     if (pin.words[i] != fast.words[i]) {
