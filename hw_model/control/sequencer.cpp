@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hw_model/control/tile_slice.h"
 namespace lpa::hw {
 
 Sequencer::Sequencer(const sc_core::sc_module_name& name, const MachineConfig& config, FillLogic& input_buffer,
@@ -155,12 +156,7 @@ void Sequencer::advance() {
   }
   if (position_ < tile_->visit().positions()) return;
   if (timeline_ != nullptr) {
-    timeline_->add({.track = Track::array,
-                    .begin = tile_begin_,
-                    .end = cycle_ + 1,
-                    .index = tile_->index(),
-                    .n_tile = tile_->visit().n_tile(),
-                    .k_tile = tile_->k_tile()});
+    timeline_->add(tile_slice(Track::array, *tile_, tile_begin_, cycle_ + 1));
   }
   if (!double_buffer_) tiles_released.write(tile_->index() + 1);
   const std::int64_t fetch = tile_->visit().pass().input_fetch;

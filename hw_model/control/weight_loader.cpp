@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hw_model/control/tile_slice.h"
 namespace lpa::hw {
 
 WeightLoader::WeightLoader(const sc_core::sc_module_name& name, const MachineConfig& config, FillLogic& buffer)
@@ -81,12 +82,7 @@ void WeightLoader::present_row() {
 
 void WeightLoader::finish_tile() {
   if (timeline_ != nullptr) {
-    timeline_->add({.track = Track::weight_loader,
-                    .begin = tile_begin_,
-                    .end = cycle_ + 1,
-                    .index = tile_->index(),
-                    .n_tile = tile_->visit().n_tile(),
-                    .k_tile = tile_->k_tile()});
+    timeline_->add(tile_slice(Track::weight_loader, *tile_, tile_begin_, cycle_ + 1));
   }
   row_ = static_cast<std::int64_t>(rows_) - 1;
   ++total_tiles_;

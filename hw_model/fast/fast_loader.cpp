@@ -1,5 +1,6 @@
 #include "hw_model/fast/fast_loader.h"
 
+#include "hw_model/control/tile_slice.h"
 #include "hw_model/fast/array_values.h"
 
 namespace lpa::hw {
@@ -76,12 +77,7 @@ void FastLoader::finish_tile(std::uint64_t cycle) {
   buffer_.count_read(tiling.tile_columns(tile_->visit().n_tile()), tiling.k_rows(tile_->k_tile()));
   ++total_tiles_;
   if (timeline_ != nullptr) {
-    timeline_->add({.track = Track::weight_loader,
-                    .begin = tile_begin_,
-                    .end = cycle + 1,
-                    .index = tile_->index(),
-                    .n_tile = tile_->visit().n_tile(),
-                    .k_tile = tile_->k_tile()});
+    timeline_->add(tile_slice(Track::weight_loader, *tile_, tile_begin_, cycle + 1));
   }
   const std::int64_t fetch = tile_->weight_fetch();
   tile_->next();

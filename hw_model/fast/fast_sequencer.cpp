@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hw_model/control/tile_slice.h"
 #include "hw_model/fast/array_values.h"
 
 namespace lpa::hw {
@@ -219,20 +220,10 @@ void FastSequencer::finish_run(std::uint64_t cycle) {
 
 void FastSequencer::finish_tile(std::uint64_t cycle) {
   if (timeline_ != nullptr) {
-    const VisitCursor& visit = tile_->visit();
     report_encoded(cycle);
-    timeline_->add({.track = Track::array,
-                    .begin = tile_begin_,
-                    .end = cycle + 1,
-                    .index = tile_->index(),
-                    .n_tile = visit.n_tile(),
-                    .k_tile = tile_->k_tile()});
+    timeline_->add(tile_slice(Track::array, *tile_, tile_begin_, cycle + 1));
     if (tile_->last_k()) {
-      encoded_.push_back({.track = Track::encoder,
-                          .begin = words_begin_,
-                          .end = cycle + sum_latency_ + 1,
-                          .index = visit.index(),
-                          .n_tile = visit.n_tile()});
+      encoded_.push_back(visit_slice(Track::encoder, tile_->visit(), words_begin_, cycle + sum_latency_ + 1));
     }
   }
   if (!config_.array.double_buffer_weights) tiles_released_ = tile_->index() + 1;

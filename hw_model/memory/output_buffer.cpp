@@ -1,5 +1,7 @@
 #include "hw_model/memory/output_buffer.h"
 
+#include "hw_model/control/tile_slice.h"
+
 namespace lpa::hw {
 
 OutputBuffer::OutputBuffer(const sc_core::sc_module_name& name, const MachineConfig& config)
@@ -67,11 +69,7 @@ void OutputBuffer::store_words() {
 void OutputBuffer::report_word() {
   if (visit_words_++ == 0) visit_begin_ = cycle_;
   if (visit_words_ < visit_->positions()) return;
-  timeline_->add({.track = Track::encoder,
-                  .begin = visit_begin_,
-                  .end = cycle_ + 1,
-                  .index = visit_->index(),
-                  .n_tile = visit_->n_tile()});
+  timeline_->add(visit_slice(Track::encoder, *visit_, visit_begin_, cycle_ + 1));
   visit_->next();
   visit_words_ = 0;
 }

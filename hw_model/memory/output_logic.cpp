@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hw_model/control/tile_slice.h"
 namespace lpa::hw {
 
 OutputLogic::OutputLogic(const MachineConfig& config, DmaPort& port, OutputStore& store)
@@ -109,11 +110,7 @@ void OutputLogic::request_residual(std::uint64_t cycle) {
   requested_ += length;
   if (requested_ < total) return;
   if (timeline_ != nullptr) {
-    timeline_->add({.track = Track::dma_residuals,
-                    .begin = first_read_,
-                    .end = cycle + 1,
-                    .index = reading_->index(),
-                    .n_tile = reading_->n_tile()});
+    timeline_->add(visit_slice(Track::dma_residuals, *reading_, first_read_, cycle + 1));
   }
   requested_ = 0;
   reading_->next();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hw_model/control/tile_slice.h"
 namespace lpa::hw {
 
 PpuLogic::PpuLogic(const MachineConfig& config, FillLogic& input_buffer, OutputStore& store, OutputLogic& output)
@@ -209,11 +210,7 @@ void PpuLogic::finish_position(std::uint64_t cycle) {
 
 void PpuLogic::finish_visit(std::uint64_t cycle) {
   if (timeline_ != nullptr) {
-    timeline_->add({.track = Track::ppu,
-                    .begin = visit_begin_,
-                    .end = cycle + 1,
-                    .index = visit_->index(),
-                    .n_tile = visit_->n_tile()});
+    timeline_->add(visit_slice(Track::ppu, *visit_, visit_begin_, cycle + 1));
   }
   visit_begin_ = 0;
   words_before_ += position_;
