@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace lpa::hw {
+namespace {
+
+/// Edges to run ahead where nothing else is going to happen: time passes even for a machine that waits for good.
+constexpr std::uint64_t farthest = 1u << 16;
+
+}  // namespace
 
 FastMachine::FastMachine(const sc_core::sc_module_name& name, const MachineConfig& config)
     : sc_module(name),
@@ -93,7 +99,7 @@ std::uint64_t FastMachine::last_edge() const {
 std::uint64_t FastMachine::horizon() const {
   if (sc_core::sc_pending_activity_at_current_time()) return edge_of(sc_core::sc_time_stamp());
   const sc_core::sc_time quiet = sc_core::sc_time_to_pending_activity();
-  if (quiet >= sc_core::sc_max_time() - sc_core::sc_time_stamp()) return never - 1;
+  if (quiet >= sc_core::sc_max_time() - sc_core::sc_time_stamp()) return edge_of(sc_core::sc_time_stamp()) + farthest;
   return ((sc_core::sc_time_stamp() + quiet).value() - 1) / period_.value();
 }
 
