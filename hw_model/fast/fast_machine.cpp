@@ -109,7 +109,7 @@ bool FastMachine::must_wait_for_time(std::uint64_t edge) const {
 }
 
 void FastMachine::sleep_until(std::uint64_t edge) {
-  const sc_core::sc_time now = sc_core::sc_time_stamp();
+  const sc_core::sc_time& now = sc_core::sc_time_stamp();
   wake_.notify(time_of(edge) > now ? time_of(edge) - now : sc_core::SC_ZERO_TIME);
 }
 
