@@ -40,6 +40,8 @@ void Host::thread() {
   wait(sc_core::SC_ZERO_TIME);  // Let the machine's signals settle.
   try {
     software_(*this);
+  } catch (const sc_core::sc_unwind_exception&) {
+    throw;         // The kernel ends the thread.
   } catch (...) {  // Handed to the caller of rethrow(): an exception must not pass the kernel.
     failure_ = std::current_exception();
   }

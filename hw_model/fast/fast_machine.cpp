@@ -25,6 +25,7 @@ FastMachine::FastMachine(const sc_core::sc_module_name& name, const MachineConfi
       ppu_(config_, input_buffer_, store_, output_),
       controller_(config_, dma_.port(DmaEngine::descriptors), [this] { return gather(); }),
       registers_("registers", controller_) {
+  if (period_.value() != config_.period_ps()) throw ConfigError("the kernel's time resolution must be 1 ps");
   due_.fill(never);
   registers_.on_access([this] { before_access(); }, [this] { after_access(); });
   dma_.on_answer([this] {

@@ -33,7 +33,7 @@ class FastMachine : public sc_core::sc_module {
  public:
   sc_core::sc_out<bool> irq{"irq"};
 
-  /// Throws ConfigError if the configuration is not valid.
+  /// Throws ConfigError if the configuration is not valid, or the kernel's time resolution is not 1 ps.
   FastMachine(const sc_core::sc_module_name& name, const MachineConfig& config);
 
   tlm_utils::simple_initiator_socket<DmaSocket>& memory_socket() { return dma_.socket; }

@@ -16,10 +16,10 @@ using hw::FormatFields;
 using hw::MachineConfig;
 
 void draw_arithmetic(Choices& c, formats::Arithmetic& a) {
-  a = formats::arithmetic_preset(c.pick({"wide", "fixed", "poster"}));
+  a = formats::arithmetic_preset(c.pick({"wide", "fixed", "poster", "fixed"}));
   if (c.chance(1, 3)) a.converter = formats::Converter::mitchell;
   a.lf_bits = c.pick({8, 6, 10, 12});
-  if (a.psum == formats::PsumKind::fixed) a.fixed_bits = c.pick({32, 24, 16});
+  if (a.psum == formats::PsumKind::fixed) a.fixed_bits = c.pick({32, 24, 16, 32, 10});
   a.encoder_log_bits = c.pick({8, 6, 10});
   a.flush = !c.chance(1, 4);
 }
@@ -39,8 +39,8 @@ void draw_memory(Choices& c, MachineConfig& config) {
 
 MachineConfig draw_machine(Choices& c, bool large) {
   MachineConfig config;
-  config.array.rows = c.pick({8, 4, 2, 1, 3, 5, 16, 11});
-  config.array.columns = c.pick({8, 4, 2, 1, 3, 12, 16, 6});
+  config.array.rows = c.pick({8, 4, 2, 1, 3, 5, 16, 11, 40});
+  config.array.columns = c.pick({8, 4, 2, 1, 3, 12, 16, 6, 24});
   config.array.double_buffer_weights = !c.chance(1, 4);
   config.clock_mhz = c.pick({500, 1000, 333, 700});
   const int roomy = large ? 64 : c.pick({16, 4, 2, 1});
@@ -51,7 +51,7 @@ MachineConfig draw_machine(Choices& c, bool large) {
   config.input_buffer.ports = c.chance(1, 4) ? 1 : 2;
   config.dma = {c.pick({64, 8, 16, 128}), c.pick({64, 1, 2, 5})};
   draw_memory(c, config);
-  config.ppu.lanes = c.pick({16, 1, 3, 8, 40});
+  config.ppu.lanes = c.pick({16, 1, 3, 8, 40, 100});
   draw_arithmetic(c, config.arithmetic);
   config.stall.permille = c.chance(1, 3) ? c.pick({100, 10, 500, 800}) : 0;
   config.stall.seed = c.draw(1, 1000);
@@ -78,11 +78,11 @@ void draw_window(Choices& c, Descriptor& d, bool gemm, bool large) {
   d.in_h = c.draw(1, times * (gemm ? 40 : 10));
   d.in_w = gemm ? 1 : c.draw(1, times * 12);
   if (!gemm) {
-    d.kernel_h = c.draw(1, 3);
-    d.kernel_w = c.draw(1, 3);
+    d.kernel_h = c.pick({1, 2, 3, 5});
+    d.kernel_w = c.pick({1, 2, 3, 7});
     d.dilation_h = c.draw(1, 2);
     d.dilation_w = c.draw(1, 2);
-    d.stride_h = c.draw(1, 3);
+    d.stride_h = c.pick({1, 2, 3, 6});
     d.stride_w = c.draw(1, 3);
   }
   const std::int64_t reach_h = (d.kernel_h - 1) * d.dilation_h;
