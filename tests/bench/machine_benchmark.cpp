@@ -1,12 +1,11 @@
 // Wall time of simulated networks, each in a process of its own: ResNet-20 with values on both models, a list of layers
 // of ResNet-50's size without values on the fast one.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <array>
 #include <chrono>
 #include <functional>
 #include <string>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -120,7 +119,8 @@ Measured run_table(const std::string& network, const std::string& memory) {
   const hw::MachineConfig config = machine(memory);
   std::vector<hw::Descriptor> layers;
   std::int64_t next_address = 1 << 20;
-  for (const auto& shape : traces::read_layer_table(std::string(LPA_SOURCE_DIR) + "/traces/layers/" + network + ".csv")) {
+  for (const auto& shape :
+       traces::read_layer_table(std::string(LPA_SOURCE_DIR) + "/traces/layers/" + network + ".csv")) {
     for (std::int64_t i = 0; i < shape.count; ++i) layers.push_back(describe(shape, config, next_address));
   }
   return timed([&] {
