@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "hw_model/block_counters.h"
+
 namespace lpa::hw {
 Machine::Machine(const sc_core::sc_module_name& name, const MachineConfig& config)
     : sc_module(name),
@@ -143,22 +145,13 @@ void Machine::set_timeline(Timeline* timeline) {
 }
 
 Counters Machine::gather() const {
-  Counters sum;
+  Counters sum =
+      block_counters(dma_, weight_buffer_.logic(), input_buffer_.logic(), output_buffer_.store(), ppu_.logic());
   sum.macs = sequencer_.macs();
   sum.vectors = sequencer_.vectors();
   sum.tiles = loader_.tiles();
-  sum.saturations = array_.saturations() + ppu_.logic().saturations();
-  sum.nar_products = array_.nar_products() + ppu_.logic().nar_operands();
-  sum.dram_read_bytes = dma_.read_bytes();
-  sum.dram_write_bytes = dma_.write_bytes();
-  sum.dram_bursts = dma_.bursts();
-  sum.weight_buffer_reads = weight_buffer_.logic().reads();
-  sum.weight_buffer_writes = weight_buffer_.logic().writes();
-  sum.input_buffer_reads = input_buffer_.logic().reads();
-  sum.input_buffer_writes = input_buffer_.logic().writes();
-  sum.output_buffer_reads = output_buffer_.store().reads();
-  sum.output_buffer_writes = output_buffer_.store().writes();
-  sum.ppu_elements = ppu_.logic().elements();
+  sum.saturations += array_.saturations();
+  sum.nar_products += array_.nar_products();
   return sum;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "hw_model/block_counters.h"
+
 namespace lpa::hw {
 namespace {
 
@@ -329,22 +331,12 @@ std::int64_t FastMachine::inputs_released() const {
 }
 
 Counters FastMachine::gather() const {
-  Counters sum;
+  Counters sum = block_counters(dma_, weight_buffer_, input_buffer_, store_, ppu_);
   sum.macs = sequencer_.macs(edge_);
   sum.vectors = sequencer_.vectors(edge_);
   sum.tiles = loader_.tiles();
-  sum.saturations = values_.events().saturations + ppu_.saturations();
-  sum.nar_products = values_.events().nar_products + ppu_.nar_operands();
-  sum.dram_read_bytes = dma_.read_bytes();
-  sum.dram_write_bytes = dma_.write_bytes();
-  sum.dram_bursts = dma_.bursts();
-  sum.weight_buffer_reads = weight_buffer_.reads();
-  sum.weight_buffer_writes = weight_buffer_.writes();
-  sum.input_buffer_reads = input_buffer_.reads();
-  sum.input_buffer_writes = input_buffer_.writes();
-  sum.output_buffer_reads = store_.reads();
-  sum.output_buffer_writes = store_.writes();
-  sum.ppu_elements = ppu_.elements();
+  sum.saturations += values_.events().saturations;
+  sum.nar_products += values_.events().nar_products;
   return sum;
 }
 
