@@ -5,27 +5,12 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include "quant/formats/format_error.h"
+#include "tests/quant/formats/chosen_targets.h"
 
 namespace lpa::formats {
 namespace {
-
-/// Lets Highway choose one instruction set only, for as long as this lives.
-class OnlyTarget {
- public:
-  explicit OnlyTarget(std::int64_t target) { choose(target); }
-  ~OnlyTarget() { choose(0); }
-  OnlyTarget(const OnlyTarget&) = delete;
-  OnlyTarget& operator=(const OnlyTarget&) = delete;
-
- private:
-  static void choose(std::int64_t targets) {
-    hwy::SetSupportedTargetsForTest(targets);
-    hwy::GetChosenTarget().DeInit();
-  }
-};
 
 std::vector<std::int64_t> supported_targets() {
   std::vector<std::int64_t> targets;
@@ -143,7 +128,7 @@ class Chains {
 
 TEST(BatchAccumulator, EqualsTheScalarAccumulatorOnEveryInstructionSet) {
   for (const std::int64_t target : supported_targets()) {
-    const OnlyTarget only(target);
+    const ChosenTargets only(target);
     for (const Case& c : cases()) {
       const std::uint32_t seed = 20240601;
       SCOPED_TRACE(c.name + " on " + hwy::TargetName(target) + ", seed " + std::to_string(seed));

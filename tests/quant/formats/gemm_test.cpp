@@ -8,27 +8,12 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include "quant/formats/format_error.h"
+#include "tests/quant/formats/chosen_targets.h"
 
 namespace lpa::formats {
 namespace {
-
-/// Hides instruction sets better than the given one from Highway for as long as this lives.
-class NoBetterThan {
- public:
-  explicit NoBetterThan(std::int64_t target) { choose(hwy::SupportedTargets() & ~(target - 1)); }
-  ~NoBetterThan() { choose(0); }
-  NoBetterThan(const NoBetterThan&) = delete;
-  NoBetterThan& operator=(const NoBetterThan&) = delete;
-
- private:
-  static void choose(std::int64_t targets) {
-    hwy::SetSupportedTargetsForTest(targets);
-    hwy::GetChosenTarget().DeInit();
-  }
-};
 
 /// The best ones, down to one for which there are no fast kernels.
 std::vector<std::int64_t> supported_targets() {
@@ -172,7 +157,7 @@ TEST(GemmKernel, FormsEveryProductOfEveryFormat) {
 
 TEST(GemmKernel, FormsEveryProductOnEveryInstructionSetAndAtEveryStep) {
   for (const std::int64_t target : supported_targets()) {
-    const NoBetterThan limit(target);
+    const ChosenTargets limit(ChosenTargets::up_to(target));
     for (const LpFormat& weight : {LpFormat{.n = 2, .es = 0, .rs = 1}, LpFormat{.n = 4, .es = 0, .rs = 3},
                                    LpFormat{.n = 4, .es = 1, .rs = 2}, LpFormat{.n = 8, .es = 1, .rs = 3}}) {
       for (const LpFormat& activation : {activation_formats[0], activation_formats[1], activation_formats[4]}) {
@@ -286,7 +271,7 @@ class RandomGemm {
 
 TEST(GemmKernel, EqualsTheAccumulatorOnEveryInstructionSet) {
   for (const std::int64_t target : supported_targets()) {
-    const NoBetterThan limit(target);
+    const ChosenTargets limit(ChosenTargets::up_to(target));
     for (const Case& c : cases) {
       const std::uint32_t seed = 20241123;
       SCOPED_TRACE(c.name + " on " + hwy::TargetName(target) + ", seed " + std::to_string(seed));
@@ -345,7 +330,7 @@ class Ramp {
 
 TEST(GemmKernel, SeesASumThatLeavesItsRangeForASingleStep) {
   for (const std::int64_t target : supported_targets()) {
-    const NoBetterThan limit(target);
+    const ChosenTargets limit(ChosenTargets::up_to(target));
     SCOPED_TRACE(hwy::TargetName(target));
     for (const int weight_bits : {8, 4}) {  // 1 is a word of theirs.
       Ramp ramp(weight_bits, 12);
