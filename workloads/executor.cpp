@@ -280,16 +280,9 @@ class Executor::Implementation {
     });
   }
 
-  void add(const Node& node, const Slice& slice) {
-    Shape first(shape_of(node.output).size(), 0), step(first.size(), 1);
-    for (std::size_t i = 0; i < slice.axes.size(); ++i) {
-      first[static_cast<std::size_t>(slice.axes[i])] = slice.starts[i];
-      step[static_cast<std::size_t>(slice.axes[i])] = slice.steps[i];
-    }
-    steps_.emplace_back([this, input = node.inputs[0], output = node.output, first, step] {
-      const Shape zeros(first.size(), 0);
-      copy_box(buffer(input), shape_of(input), first, step, buffer(output), shape_of(output), zeros, shape_of(output));
-    });
+  template <class Other>
+  void add(const Node& node, const Other&) {
+    throw InputError(fmt::format("{}: node '{}' ({}): not there yet", file_, node.name, node.op));
   }
 
   void add(const Node& node, const Reshape&) {

@@ -1,7 +1,9 @@
 #include "workloads/layers.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <numbers>
 #include <queue>
 #include <utility>
 
@@ -196,11 +198,11 @@ class Lowering {
     if (view.layer == network_input)
       fail(node, "is applied to the network's input; only a layer's result can pass ReLU");
     Layer& layer = layers_[index(view.layer)];
-    if (!view.exclusive && !layer.relu)
+    if (!view.exclusive && layer.activation.kind != Activation::Kind::relu)
       fail(node, fmt::format("cannot be fused into node '{}' ({}), whose result others use before ReLU", layer.name,
                              layer.op));
     if (view.exclusive) {
-      layer.relu = true;
+      layer.activation.kind = Activation::Kind::relu;
       layer.value = node.output;
     }
     return view;
@@ -209,7 +211,8 @@ class Lowering {
   bool can_take_addend(const View& view) const {
     if (!view.exclusive || view.layer < 0) return false;
     const Layer& layer = layers_[index(view.layer)];
-    return layer.kind == LayerKind::conv && !layer.relu && layer.addend == no_operand;
+    return layer.kind == LayerKind::conv && layer.activation.kind == Activation::Kind::none &&
+           layer.addend == no_operand;
   }
 
   View lower(const Node& node, const Add&) {
@@ -237,7 +240,7 @@ class Lowering {
   }
 
   bool never_negative(int layer) const {
-    while (layer >= 0 && !layers_[index(layer)].relu) {
+    while (layer >= 0 && layers_[index(layer)].activation.kind != Activation::Kind::relu) {
       const LayerKind kind = layers_[index(layer)].kind;
       if (kind != LayerKind::max_pool && kind != LayerKind::average_pool) return false;
       layer = layers_[index(layer)].input;
@@ -296,9 +299,9 @@ class Lowering {
     return view;
   }
 
-  View lower(const Node& node, const Slice&) {
-    if (shape(node.output) != shape(node.inputs[0])) fail(node, "cuts a feature map, which the accelerator cannot do");
-    return operand(node);
+  template <class Other>
+  View lower(const Node& node, const Other&) {
+    fail(node, "cannot be run by the accelerator");
   }
 
   View lower(const Node& node, const Reshape&) {
@@ -369,6 +372,47 @@ class Lowering {
 };
 
 }  // namespace
+
+double Activation::operator()(double x) const {
+  switch (kind) {
+    case Kind::relu:
+      return std::max(x, 0.0);
+    case Kind::clip:
+      return std::clamp(x, low, high);
+    case Kind::gelu:
+      return x / 2 * (1 + std::erf(x / std::numbers::sqrt2));
+    case Kind::none:
+      break;
+  }
+  return x;
+}
+
+std::int64_t Layer::m() const {
+  return kind == LayerKind::matmul ? products.m : std::int64_t{geometry.out_h} * geometry.out_w;
+}
+
+std::int64_t Layer::n() const {
+  if (kind == LayerKind::matmul) return products.n;
+  return kind == LayerKind::conv ? geometry.out_c / geometry.groups : 0;
+}
+
+std::int64_t Layer::k() const {
+  if (kind == LayerKind::matmul) return products.k;
+  if (kind != LayerKind::conv) return 0;
+  return std::int64_t{geometry.kernel_h} * geometry.kernel_w * (geometry.in_c / geometry.groups);
+}
+
+std::int64_t Layer::product_count() const {
+  return kind == LayerKind::matmul ? std::int64_t{products.outer} * products.inner : geometry.groups;
+}
+
+bool LayerGraph::needs_bytes(int operand) const {
+  return std::ranges::any_of(layers, [operand](const Layer& layer) {
+    if (layer.kind == LayerKind::matmul)
+      return layer.input == operand || layer.stationary == operand || layer.addend == operand;
+    return layer.kind == LayerKind::copy && (layer.input == operand || layer.addend == operand);
+  });
+}
 
 LayerGraph lower(const Network& network) {
   return Lowering(network).run();

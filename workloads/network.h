@@ -1,6 +1,7 @@
 // A trained network: a graph of operators on named values, as imported from ONNX and simplified.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -33,12 +34,34 @@ struct Pad {
   std::vector<int> begins, ends;  ///< Per axis; constant mode.
   float value = 0;
 };
-struct Slice {
-  std::vector<int> starts, ends, axes, steps;  ///< Normalised to the input's shape, positive steps.
-};
 struct Reshape {};  ///< Flatten, Reshape and Squeeze alike: the shape is the output value's.
+/// Slice, Concat, Split, Gather, Transpose, Expand and whatever chain of them: element i of the output is element
+/// source[i] of the inputs laid end to end, or 0 where source[i] is -1.
+struct Move {
+  std::vector<std::int32_t> source;
+};
+/// Product of two computed values, [..., M, K] by [..., K, N], whose other axes are the same.
+struct MatMul {};
+struct Softmax {};  ///< Along the last axis.
+/// (x - mean) / sqrt(variance + epsilon) * scale + shift, along the last axis.
+struct LayerNorm {
+  Tensor scale, shift;  ///< [K], always present.
+  float epsilon = 1e-5f;
+};
+struct Gelu {};  ///< x / 2 * (1 + erf(x / sqrt(2))).
+struct Clip {
+  float low, high;  ///< Either may be infinite.
+};
+struct Scale {
+  float factor;  ///< Not 0.
+};
+/// A value that does not depend on the network's input; no inputs. An addend has the other operand's shape.
+struct Constant {
+  Tensor value;
+};
 
-using Operator = std::variant<Conv, Gemm, Relu, Add, Pool, GlobalAveragePool, Pad, Slice, Reshape>;
+using Operator = std::variant<Conv, Gemm, Relu, Add, Pool, GlobalAveragePool, Pad, Reshape, Move, MatMul, Softmax,
+                              LayerNorm, Gelu, Clip, Scale, Constant>;
 
 struct Node {
   std::string name;  ///< The ONNX node's name, or "<op>_<index>" where the file has none.

@@ -53,7 +53,7 @@ hw::LayerOp to_op(LayerKind kind) {
       return hw::LayerOp::max_pool;
     case LayerKind::average_pool:
       return hw::LayerOp::average_pool;
-    case LayerKind::conv:
+    default:
       break;
   }
   return hw::LayerOp::conv;
@@ -81,7 +81,7 @@ Descriptor describe(const Layer& layer, const QuantizedLayer& quantized, const f
                     const formats::LpFormat* addend, const MachineConfig& config) {
   Descriptor d;
   d.op = static_cast<std::int64_t>(to_op(layer.kind));
-  d.flags = (layer.relu ? hw::flag_relu : 0) | (layer.count_include_pad ? hw::flag_count_include_pad : 0);
+  d.flags = (layer.activation.kind == workloads::Activation::Kind::relu ? hw::flag_relu : 0) | (layer.count_include_pad ? hw::flag_count_include_pad : 0);
   set_geometry(d, layer.geometry);
   d.input = to_fields(input);
   d.output = to_fields(quantized.output);

@@ -39,6 +39,14 @@ const char* kind_name(LayerKind kind) {
       return "max_pool";
     case LayerKind::average_pool:
       return "average_pool";
+    case LayerKind::matmul:
+      return "matmul";
+    case LayerKind::softmax:
+      return "softmax";
+    case LayerKind::layer_norm:
+      return "layer_norm";
+    case LayerKind::copy:
+      return "copy";
   }
   return "";
 }

@@ -150,13 +150,15 @@ WordMap PreparedLayer::run(const WordMap& input, const WordMap* addend, Accumula
         }
       }
       break;
+    default:
+      break;
   }
   if (residual_) {
     for (std::size_t i = 0; i < output.words.size(); ++i) {
       output.words[i] = (*residual_)(output.words[i], addend->words[i], events);
     }
   }
-  if (layer_.relu) {
+  if (layer_.activation.kind == workloads::Activation::Kind::relu) {
     for (Word& word : output.words) word = rectified(word, output_format_);
   }
   return output;

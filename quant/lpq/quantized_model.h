@@ -1,6 +1,7 @@
 // A quantized network: the format of every tensor, the packed weight words and the biases.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -8,18 +9,25 @@
 
 #include "quant/formats/arithmetic.h"
 #include "quant/formats/lp_format.h"
+#include "quant/formats/row_functions.h"
 #include "workloads/layers.h"
 
 namespace lpa::lpq {
 
 struct QuantizedLayer {
   std::string name;           ///< Of the layer (workloads::Layer::name).
-  formats::LpFormat weight;   ///< conv only.
+  formats::LpFormat weight;   ///< conv; of a matmul the format of its stationary operand.
   formats::LpFormat encoded;  ///< What the encoder behind the array emits; for a layer without array = output.
   formats::LpFormat output;   ///< What the post-processing unit stores. Equal to `encoded` unless a residual is added.
   std::vector<formats::Word> weights;   ///< Unpacked words, in the order of workloads::Layer::weights.
   std::vector<formats::BiasTerm> bias;  ///< [out_c], scaled by sf of weight and input activation.
-  int psum_lsb = 0;  ///< Exponent of the least bit of a 32-bit `fixed` partial sum; see choose_psum_lsb().
+  int psum_lsb = 0;          ///< Exponent of the least bit of a 32-bit `fixed` partial sum; see choose_psum_lsb().
+  int product_scale_q8 = 0;  ///< matmul: log2 of the factor of its products, units of 2^-8: the encoder adds it.
+  /// Output word by word: of a layer with a curve by its `encoded` word, of a copy by the word of source 0 and 1.
+  /// Empty: words stay as they are.
+  std::array<std::vector<formats::Word>, 2> tables;
+  std::vector<formats::NormTerm> norm;       ///< layer_norm: [out_c]
+  int epsilon_log_q8 = formats::no_epsilon;  ///< layer_norm: log2(epsilon), units of 2^-8.
 
   // What the layer is, for the files only.
   std::string op;  ///< workloads::Layer::op
@@ -29,16 +37,26 @@ struct QuantizedLayer {
   friend bool operator==(const QuantizedLayer&, const QuantizedLayer&) = default;
 };
 
+/// One of the graph's constants as words, HWC.
+struct QuantizedConstant {
+  formats::LpFormat format;
+  std::vector<formats::Word> words;
+
+  friend bool operator==(const QuantizedConstant&, const QuantizedConstant&) = default;
+};
+
 struct QuantizedModel {
   std::string network;  ///< File name of the network.
   std::string method;   ///< "fit", ...
   std::uint64_t seed = 0;
   int calibration_images = 0;
-  formats::LpFormat input;             ///< Of the network's input.
-  std::vector<QuantizedLayer> layers;  ///< One per layer of the graph, in its order.
+  formats::LpFormat input;                   ///< Of the network's input.
+  std::vector<QuantizedConstant> constants;  ///< One per constant of the graph.
+  std::vector<QuantizedLayer> layers;        ///< One per layer of the graph, in its order.
 
-  /// Format of the operand `index` of a layer: a layer's output or the network's input.
+  /// Format of the operand `index` of a layer: a layer's output, the network's input or a constant.
   const formats::LpFormat& operand_format(int index) const {
+    if (workloads::is_constant(index)) return constants[workloads::constant_index(index)].format;
     return index == workloads::network_input ? input : layers[static_cast<std::size_t>(index)].output;
   }
 

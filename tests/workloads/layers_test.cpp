@@ -74,9 +74,9 @@ TEST(Lower, ProjectionComesBeforeTheConvolutionThatAddsIt) {
     EXPECT_EQ(names(graph), (std::vector<std::string>{"stem", "first", "projection", "second"}));
     EXPECT_EQ(graph.layers[3].input, 1);
     EXPECT_EQ(graph.layers[3].addend, 2);
-    EXPECT_TRUE(graph.layers[3].relu);
+    EXPECT_TRUE(graph.layers[3].activation.kind == Activation::Kind::relu);
     EXPECT_EQ(graph.layers[2].addend, no_operand);
-    EXPECT_FALSE(graph.layers[2].relu);
+    EXPECT_FALSE(graph.layers[2].activation.kind == Activation::Kind::relu);
   }
 }
 
@@ -91,7 +91,7 @@ TEST(Lower, AConvolutionThatOthersNeedDoesNotTakeTheAddition) {
   EXPECT_EQ(graph.layers[2].kind, LayerKind::add);
   EXPECT_EQ(graph.layers[2].input, 0);
   EXPECT_EQ(graph.layers[2].addend, 1);
-  EXPECT_TRUE(graph.layers[2].relu);
+  EXPECT_TRUE(graph.layers[2].activation.kind == Activation::Kind::relu);
 }
 
 TEST(Lower, AdditionOfTheInputOrOfItselfWorks) {
@@ -133,7 +133,8 @@ TEST(Lower, FlattenedMapBecomesAKernelOfItsSize) {
   model.output(model.gemm(hidden, 7, 4, random));
   const LayerGraph graph = expect_same(model, random);
   ASSERT_EQ(graph.layers.size(), 3u);
-  EXPECT_TRUE(graph.layers[0].relu) << "ReLU on the flattened map is the convolution's";
+  EXPECT_TRUE(graph.layers[0].activation.kind == Activation::Kind::relu)
+      << "ReLU on the flattened map is the convolution's";
   const LayerGeometry& g = graph.layers[1].geometry;
   EXPECT_EQ((std::array{g.kernel_h, g.kernel_w, g.in_h, g.in_w, g.in_c, g.out_h, g.out_w, g.out_c}),
             (std::array{5, 4, 5, 4, 3, 1, 1, 7}));

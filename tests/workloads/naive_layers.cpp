@@ -109,7 +109,7 @@ std::vector<Tensor> naive_layers(const LayerGraph& graph, const Tensor& input, s
         for (int c = 0; c < g.out_c; ++c) {
           float& result = out.at(y, x, c);
           if (layer.kind == LayerKind::conv && layer.addend != no_operand) result += operand(layer.addend).at(y, x, c);
-          if (layer.relu) result = std::max(result, 0.0f);
+          if (layer.activation.kind == Activation::Kind::relu) result = std::max(result, 0.0f);
         }
     results.push_back(to_tensor(out));
     maps.push_back(std::move(out));

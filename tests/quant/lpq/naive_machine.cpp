@@ -136,6 +136,8 @@ struct Machine {
         const int count = layer.count_include_pad ? g.kernel_h * g.kernel_w : static_cast<int>(taps.size());
         return sum_in_ppu(taps, quantized.output, count);
       }
+      default:
+        break;
     }
     return 0;
   }
@@ -157,7 +159,8 @@ std::vector<WordMap> run_naively(const workloads::LayerGraph& graph, const Quant
         for (int c = 0; c < g.out_c; ++c) {
           Word word = machine.compute(layer, model.layers[i], oy, ox, c);
           const double value = formats::decode(model.layers[i].output, word);
-          if (layer.relu && value < 0) word = 0;  // NaR decodes to NaN and stays
+          if (layer.activation.kind == workloads::Activation::Kind::relu && value < 0)
+            word = 0;  // NaR decodes to NaN and stays
           map.words.push_back(word);
         }
       }

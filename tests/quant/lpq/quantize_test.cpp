@@ -32,7 +32,7 @@ LayerGraph one_layer(int k, int n, double scale, std::mt19937_64& random) {
   layer.geometry.out_c = n;
   for (int i = 0; i < k * n; ++i) layer.weights.push_back(static_cast<float>(normal(random)));
   for (int i = 0; i < n; ++i) layer.bias.push_back(static_cast<float>(normal(random)));
-  return {.network = "one.onnx", .in_h = 1, .in_w = 1, .in_c = k, .layers = {layer}};
+  return {.network = "one.onnx", .in_h = 1, .in_w = 1, .in_c = k, .constants = {}, .layers = {layer}};
 }
 
 /// The largest magnitude that a sum of the layer can reach, reached by the accumulator itself.

@@ -87,12 +87,12 @@ class Builder {
     layer.name = "layer" + std::to_string(index);
     set_input(layer);
     LayerGeometry& g = layer.geometry;
-    layer.relu = chance();
+    if (chance()) layer.activation.kind = workloads::Activation::Kind::relu;
     switch (between(0, 5)) {
       case 0:
         layer.kind = LayerKind::max_pool;
         layer.op = "MaxPool";
-        layer.relu = false;
+        layer.activation = {};
         choose_window(g);
         g.out_c = g.in_c;
         break;
