@@ -5,10 +5,10 @@
 #include <filesystem>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "hw_model/machine_config.h"
+#include "workloads/nearest.h"
 
 namespace lpa::cli {
 
@@ -74,8 +74,7 @@ Arguments parse_arguments(const Command& command, const std::vector<std::string>
 /// What `lpasim COMMAND --help` prints.
 std::string help_text(const Command& command);
 
-/// The candidate with the smallest edit distance to `word`, if it is near enough to be meant; empty otherwise.
-std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+using workloads::nearest;
 
 /// The error for a value that is wrong: usage if it was given on the command line, input if in a file.
 [[noreturn]] void bad_value(const Arguments::Value& value, const std::string& expected);
