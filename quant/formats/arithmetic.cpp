@@ -1,7 +1,6 @@
 #include "quant/formats/arithmetic.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -248,11 +247,15 @@ Word PsumEncoder::operator()(const Psum& psum) const {
   const auto bits = static_cast<std::uint32_t>(psum.value);
   const std::uint32_t magnitude = negative ? 0u - bits : bits;
 
-  const int leading = 31 - std::countl_zero(magnitude);
-  const std::uint64_t fraction = ((std::uint64_t{magnitude} << log_bits_) >> leading) & (log_table_.size() - 1);
-  const int exponent = leading + exponent_offset_ + (exponent_used_ ? psum.exponent : 0);
-  const std::int32_t log = exponent * (1 << work_bits_) + log_table_[fraction] - scale_;
+  const int exponent = exponent_offset_ + (exponent_used_ ? psum.exponent : 0);
+  return from_work_log(negative, work_log(magnitude) + exponent * (1 << work_bits_) - scale_);
+}
 
+Word PsumEncoder::from_log(bool negative, std::int32_t log_q8) const {
+  return from_work_log(negative, log_q8 * (1 << (work_bits_ - q8_bits)) - scale_);
+}
+
+Word PsumEncoder::from_work_log(bool negative, std::int32_t log) const {
   // The number of limits that are reached: a search of fixed depth without branches.
   const std::int32_t* base = first_at_.data();
   for (std::size_t length = first_at_.size(); length > 1;) {

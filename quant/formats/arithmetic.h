@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -161,7 +162,22 @@ class PsumEncoder {
   static PsumEncoder for_ppu(const Arithmetic& arithmetic, const LpFormat& output, int scale_q8);
   Word operator()(const Psum& psum) const;
 
+  /// The word of +-2^(log_q8 / 2^8): what follows the table. The scale is subtracted here too.
+  Word from_log(bool negative, std::int32_t log_q8) const;
+  /// log2 of an integer that is not 0, in units of 2^-8: the leading one's place and the table, which is truncated to 8
+  /// fraction bits.
+  std::int32_t magnitude_log_q8(std::uint32_t magnitude) const { return work_log(magnitude) >> (work_bits_ - 8); }
+
  private:
+  /// log2 of an integer that is not 0, with work_bits_ fraction bits.
+  std::int32_t work_log(std::uint32_t magnitude) const {
+    const int leading = 31 - std::countl_zero(magnitude);
+    const std::uint64_t fraction = ((std::uint64_t{magnitude} << log_bits_) >> leading) & (log_table_.size() - 1);
+    return leading * (1 << work_bits_) + log_table_[fraction];
+  }
+  /// The word of a log, scale subtracted, with work_bits_ fraction bits.
+  Word from_work_log(bool negative, std::int32_t log) const;
+
   LpFormat output_;
   int log_bits_;
   int work_bits_ = 8;        ///< Fraction bits of the logs below.
