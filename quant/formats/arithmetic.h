@@ -177,6 +177,8 @@ class PsumEncoder {
   }
   /// The word of a log, scale subtracted, with work_bits_ fraction bits.
   Word from_work_log(bool negative, std::int32_t log) const;
+  /// `limits`: the least log of each positive word from minpos on, ascending. Without flush minpos has none.
+  void make_cells(const std::vector<std::int32_t>& limits, bool flush);
 
   LpFormat output_;
   int log_bits_;
@@ -185,7 +187,15 @@ class PsumEncoder {
   bool exponent_used_ = true;
   std::int32_t scale_ = 0;
   std::vector<std::int32_t> log_table_;  ///< log2(1.f) by the bits of f.
-  std::vector<std::int32_t> first_at_;   ///< Ascending: the least log of each positive word from minpos on.
+
+  /// A piece of the logs' axis in which at most one more word begins.
+  struct Cell {
+    std::int32_t reached = 0;  ///< Words that begin at or below the cell's first log.
+    std::int32_t limit = 0;    ///< The log at which the next one begins, if within the cell.
+  };
+  int cell_bits_ = 0;  ///< log2 of a cell's length.
+  std::int32_t first_log_ = 0;
+  std::vector<Cell> cells_;
 };
 
 }  // namespace lpa::formats

@@ -87,6 +87,10 @@ SoftmaxRow::SoftmaxRow(const Arithmetic& arithmetic, const LpFormat& input, cons
     const std::int64_t magnitude = std::min(largest, shift < 0 ? shift_right(power, -shift) : power << shift);
     scaled_.push_back(static_cast<std::int32_t>(word.zero || word.nar ? 0 : word.negative ? -magnitude : magnitude));
   }
+  const Word smallest = encoder_.from_log(false, -2 * static_cast<std::int32_t>(largest));
+  do {
+    results_.push_back(encoder_.from_log(false, -static_cast<std::int32_t>(results_.size())));
+  } while (results_.back() != smallest);
 }
 
 void SoftmaxRow::operator()(std::span<const Word> row, std::span<Word> result, AccumulateEvents& events) const {
@@ -103,8 +107,9 @@ void SoftmaxRow::operator()(std::span<const Word> row, std::span<Word> result, A
   }
   constexpr int fraction_bits = 16;
   const std::int32_t sum_log = encoder_.magnitude_log_q8(sum) - fraction_bits * (1 << q8_bits);
+  const std::size_t last = results_.size() - 1;
   for (std::size_t i = 0; i < row.size(); ++i) {
-    result[i] = encoder_.from_log(false, scaled_[row[i]] - largest - sum_log);
+    result[i] = results_[std::min(static_cast<std::size_t>(largest + sum_log - scaled_[row[i]]), last)];
   }
 }
 

@@ -59,6 +59,7 @@ class SoftmaxRow {
   std::vector<std::int32_t> scaled_;        ///< By word: x / ln 2 in units of 2^-8.
   std::array<std::uint32_t, 256> power_{};  ///< 2^(i/256) with 16 fraction bits.
   PsumEncoder encoder_;
+  std::vector<Word> results_;  ///< The word of 2^(-i / 2^8); the last one of all that is smaller, too.
 };
 
 /// Layer normalisation of a row of words by the parameters of its channels.
