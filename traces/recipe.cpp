@@ -76,6 +76,16 @@ int psum_lsb_for(std::int64_t k, const LpFormat& weight, const LpFormat& input, 
   return std::min(safe, std::max(resolving, holding));
 }
 
+void set_weight_bits(Trace& trace, int bits) {
+  for (std::size_t i = 0; i < trace.layers.size(); ++i) {
+    const Layer& layer = trace.graph.layers[i];
+    if (layer.kind != LayerKind::conv) continue;
+    TraceLayer& formats = trace.layers[i];
+    formats.weight = weight_format(bits, layer.k());
+    formats.psum_lsb = psum_lsb_for(layer.k(), formats.weight, trace.operand_format(layer.input), formats.encoded);
+  }
+}
+
 void apply_recipe(Trace& trace, Recipe recipe) {
   const std::vector<int> bits = weight_bits(trace.graph, recipe);
   trace.input = activations;

@@ -21,6 +21,9 @@ Recipe recipe_of(std::string_view name);
 /// formats.
 void apply_recipe(Trace& trace, Recipe recipe);
 
+/// Gives every layer's weights that many bits: 8, 4 or 2, as the recipes do.
+void set_weight_bits(Trace& trace, int bits);
+
 /// The position for which sums of k products cannot saturate whatever the words are, unless that leaves the least
 /// word of `encoded` unresolved.
 int psum_lsb_for(std::int64_t k, const formats::LpFormat& weight, const formats::LpFormat& input,
