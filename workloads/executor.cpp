@@ -339,9 +339,9 @@ class Executor::Implementation {
 
   /// Filled once, and anew for each image if a hook may have changed it.
   void add(const Node& node, const Constant& constant) {
-    buffer(node.output) = constant.value.data;
+    std::ranges::copy(constant.value.data, buffer(node.output).begin());
     steps_.emplace_back([this, output = node.output, data = constant.value.data] {
-      if (hooked_) buffer(output).assign(data.begin(), data.end());
+      if (hooked_) std::ranges::copy(data, buffer(output).begin());
     });
   }
 
