@@ -308,9 +308,8 @@ TEST(LowerScale, WhatCannotTakeAFactorIsNamed) {
               HasSubstr("folder/built.onnx: node 'times' (Mul): cannot be merged"));
   EXPECT_THAT(with([](NetworkBuilder&, int, int scaled) { return scaled; }),
               HasSubstr("node 'times' (Mul): is the network's output"));
-  EXPECT_THAT(
-      with([](NetworkBuilder& b, int x, int scaled) { return b.matmul(scaled, x, "product"); }),
-      HasSubstr("node 'times' (Mul): multiplies the products of node 'product' (MatMul) by a factor below 0"));
+  EXPECT_THAT(with([](NetworkBuilder& b, int x, int scaled) { return b.matmul(scaled, x, "product"); }),
+              HasSubstr("node 'times' (Mul): multiplies the products of node 'product' (MatMul) by a factor below 0"));
 }
 
 TEST(LowerGemm, OneRowMayBeAnyPermutationOfTheMap) {

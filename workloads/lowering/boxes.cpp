@@ -43,7 +43,8 @@ std::vector<Run> runs_of(std::span<const std::int32_t> gather, std::int64_t firs
 std::vector<Run> cut_runs(const std::vector<Run>& runs) {
   std::map<std::int64_t, std::size_t> frequency;
   for (const Run& run : runs) ++frequency[run.length];
-  const std::int64_t common = std::ranges::max_element(frequency, {}, [](const auto& entry) { return entry.second; })->first;
+  const std::int64_t common =
+      std::ranges::max_element(frequency, {}, [](const auto& entry) { return entry.second; })->first;
   std::vector<Run> result;
   for (const Run& run : runs) {
     const std::int64_t length = run.length % common == 0 ? common : run.length;
