@@ -40,10 +40,7 @@ LayerGraph Lowering::run() {
   if (output.factor != 1) fail(*output.scaled, "is the network's output; no layer's product can take its factor");
   if (output.operands == std::vector{network_input})
     throw InputError(network_.file + ": the network has no layer to run");
-  const bool as_it_stands = is_whole(output) && output.order.regular() && output.operands[0] >= 0;
-  const View result = as_it_stands
-                          ? output
-                          : copied(output, natural_form(output), output.moved ? *output.moved : network_.nodes.back());
+  const View result = stored_output(output);
 
   LayerGraph graph;
   graph.network = network_.file.substr(network_.file.find_last_of('/') + 1);
@@ -52,6 +49,13 @@ LayerGraph Lowering::run() {
   graph.in_c = in.extents.c;
   schedule(result.operands[0], graph);
   return graph;
+}
+
+/// The output as a layer's whole result in the order that its readers expect.
+View Lowering::stored_output(const View& output) {
+  const bool as_map = output.shape.size() == 4 && has_form(output, map_form(output.shape));
+  if (sole_layer(output) && (as_map || has_form(output, rows_form(output.shape)))) return output;
+  return copied(output, natural_form(output), network_.nodes.back());
 }
 
 void Lowering::fail(const Node& node, const std::string& what) const {

@@ -58,6 +58,7 @@ class Lowering {
   const Shape& shape(int value) const { return network_.values[index(value)].shape; }
   Extents extents(int operand) const;
   Form input_form() const;
+  View stored_output(const View& output);
   /// The name, or a variation that no layer and no constant has yet.
   std::string unique(const std::string& name, const char* suffix);
   Layer new_layer(const Node& node, LayerKind kind, const View& input, const Extents& in, const Extents& out);
