@@ -200,6 +200,9 @@ std::vector<Parameter> make_parameters() {
                                 [](auto& c) -> bool& { return c.arithmetic.flush; }));
   list.push_back(int_parameter("ppu.lanes", "elements", "elements per cycle of the post-processing unit, 1..256",
                                [](auto& c) -> int& { return c.ppu.lanes; }));
+  list.push_back(int_parameter("ppu.parameter_kib", "KiB",
+                               "memory of the unit's parameters: a table, or scale and shift of channels, 1..1024",
+                               [](auto& c) -> int& { return c.ppu.parameter_kib; }));
   list.push_back(int_parameter("ppu.integer_bits", "bits", "headroom of the unit's adder, sign included",
                                [](auto& c) -> int& { return c.arithmetic.ppu.integer_bits; }));
   list.push_back(int_parameter("ppu.fraction_bits", "bits", "fraction bits of the unit's adder",
@@ -253,6 +256,7 @@ void MachineConfig::validate() const {
   require_range("clock.mhz", clock_mhz, 1, 10000);
   if (const std::string wrong = formats::check(arithmetic); !wrong.empty()) throw ConfigError(wrong);
   require_range("ppu.lanes", ppu.lanes, 1, 256);
+  require_range("ppu.parameter_kib", ppu.parameter_kib, 1, 1024);
   const auto check_buffer = [](const std::string& name, const BufferConfig& buffer) {
     require_range(name + ".kib", buffer.kib, 1, 65536);
     require_power_of_two(name + ".port_bytes", buffer.port_bytes, 8, 1024);

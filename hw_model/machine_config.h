@@ -48,7 +48,8 @@ struct MemoryConfig {
 };
 
 struct PpuConfig {
-  int lanes = 16;  ///< Elements per cycle.
+  int lanes = 16;          ///< Elements per cycle.
+  int parameter_kib = 32;  ///< Memory of its parameters.
 };
 
 /// Random stalls of every interface inside the machine, for tests: results must not depend on them.

@@ -18,9 +18,10 @@ void ControllerLogic::step(std::uint64_t cycle, const Inputs& inputs) {
       reset_now_ = false;
       break;
     case State::fetching:
+    case State::fetching_parameters:
       skip({}, 1);
-      fetch_descriptor(cycle);
-      receive_descriptor(cycle);
+      request(cycle);
+      receive(cycle);
       break;
     case State::running: {
       std::array<std::uint64_t, cause_count> cause{};
@@ -30,7 +31,7 @@ void ControllerLogic::step(std::uint64_t cycle, const Inputs& inputs) {
       break;
     }
   }
-  if ((state_ == State::fetching || state_ == State::running) && inputs.memory_failed) fail(reg::Error::memory);
+  if ((fetching() || state_ == State::running) && inputs.memory_failed) fail(reg::Error::memory);
   irq_ = irq_level_;
 }
 
@@ -43,13 +44,19 @@ void ControllerLogic::take_requests() {
     if (cleared_) baseline_ = gather_();
     cleared_ = false;
     descriptor_index_ = 0;
-    requested_ = received_ = 0;
-    state_ = State::fetching;
+    begin_fetch(State::fetching, descriptor_base_, descriptor_bytes);
   }
 }
 
+void ControllerLogic::begin_fetch(State state, std::uint64_t address, std::int64_t bytes) {
+  state_ = state;
+  fetch_address_ = address;
+  requested_ = received_ = 0;
+  fetched_.assign(static_cast<std::size_t>(bytes), 0);
+}
+
 void ControllerLogic::skip(const std::array<std::uint64_t, cause_count>& running_causes, std::uint64_t cycles) {
-  if (state_ == State::fetching) {
+  if (fetching()) {
     own_.by_cause[static_cast<std::size_t>(Cause::idle)] += cycles;
   } else if (state_ == State::running) {
     for (std::size_t i = 0; i < cause_count; ++i) own_.by_cause[i] += running_causes[i];
@@ -61,41 +68,58 @@ void ControllerLogic::skip(const std::array<std::uint64_t, cause_count>& running
 
 std::uint64_t ControllerLogic::next(std::uint64_t cycle) const {
   if (has_request() || irq_ != irq_level_ || state_ == State::resetting) return cycle + 1;
-  if (state_ != State::fetching) return never;
-  if (requested_ < descriptor_bytes && port_.has_room(cycle + 1)) return cycle + 1;
+  if (!fetching()) return never;
+  if (requested_ < fetched_.size() && port_.has_room(cycle + 1)) return cycle + 1;
   return port_.done.empty() ? never : std::max(cycle + 1, port_.done.ready_at());
 }
 
-void ControllerLogic::fetch_descriptor(std::uint64_t cycle) {
-  if (requested_ == descriptor_bytes || !port_.has_room(cycle)) return;
-  if (requested_ == 0) layer_begin_ = cycle;
+void ControllerLogic::request(std::uint64_t cycle) {
+  if (requested_ == fetched_.size() || !port_.has_room(cycle)) return;
+  if (requested_ == 0 && state_ == State::fetching) layer_begin_ = cycle;
   Burst burst;
-  burst.address = std::uint64_t{descriptor_base_} + std::uint64_t{descriptor_index_} * descriptor_bytes + requested_;
+  burst.address = fetch_address_ + requested_;
   burst.tag = static_cast<std::int64_t>(requested_);
-  const std::int64_t left = static_cast<std::int64_t>(descriptor_bytes - requested_);
+  const auto left = static_cast<std::int64_t>(fetched_.size() - requested_);
   burst.data = port_.storage(burst_length(burst.address, left, config_.dma.burst_bytes));
   requested_ += burst.data.size();
   port_.requests.push(cycle, std::move(burst));
 }
 
-void ControllerLogic::receive_descriptor(std::uint64_t cycle) {
+void ControllerLogic::receive(std::uint64_t cycle) {
   while (port_.done.ready(cycle)) {
     Burst burst = port_.done.take(cycle);
-    std::ranges::copy(burst.data, image_.begin() + burst.tag);
+    std::ranges::copy(burst.data, fetched_.begin() + burst.tag);
     received_ += burst.data.size();
     port_.retire(std::move(burst));
   }
-  if (received_ == descriptor_bytes) start_layer();
+  if (received_ < fetched_.size()) return;
+  if (state_ == State::fetching) {
+    take_descriptor();
+  } else {
+    next_schedule_->set_parameters(std::move(fetched_));
+    start_layer();
+  }
 }
 
-void ControllerLogic::start_layer() {
-  const Descriptor descriptor = from_image(image_);
+void ControllerLogic::take_descriptor() {
+  DescriptorImage image{};
+  std::ranges::copy(fetched_, image.begin());
+  const Descriptor descriptor = from_image(image);
   if (const auto wrong = check(descriptor, config_)) {
     fail(wrong->capacity ? reg::Error::capacity : reg::Error::descriptor, wrong->field);
     return;
   }
+  next_schedule_ = std::make_unique<Schedule>(descriptor, config_);
+  if (const std::int64_t bytes = descriptor.parameter_bytes(); bytes > 0) {
+    begin_fetch(State::fetching_parameters, static_cast<std::uint64_t>(descriptor.parameter_address), bytes);
+  } else {
+    start_layer();
+  }
+}
+
+void ControllerLogic::start_layer() {
   previous_ = std::move(schedule_);
-  schedule_ = std::make_unique<Schedule>(descriptor, config_);
+  schedule_ = std::move(next_schedule_);
   job_ = {schedule_.get(), job_.number + 1};
   state_ = State::running;
 }
@@ -119,8 +143,8 @@ void ControllerLogic::end_layer(std::uint64_t cycle) {
     finish(reg::Status::done);
     return;
   }
-  requested_ = received_ = 0;
-  state_ = State::fetching;
+  begin_fetch(State::fetching, std::uint64_t{descriptor_base_} + std::uint64_t{descriptor_index_} * descriptor_bytes,
+              descriptor_bytes);
 }
 
 void ControllerLogic::fail(reg::Error error, std::size_t field) {

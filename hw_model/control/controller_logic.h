@@ -1,5 +1,5 @@
-// The controller's register file and state machine: descriptor fetch and check, start and end of layers, counters,
-// interrupt. No SystemC: both models of the machine run it.
+// The controller's register file and state machine: descriptor fetch and check, fetch of parameters, start and end of
+// layers, counters, interrupt. No SystemC: both models of the machine run it.
 #pragma once
 
 #include <array>
@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "hw_model/control/job.h"
 #include "hw_model/control/registers.h"
@@ -48,11 +49,14 @@ class ControllerLogic {
   void set_timeline(Timeline* timeline) { timeline_ = timeline; }
 
  private:
-  enum class State { idle, fetching, running, resetting };
+  enum class State { idle, fetching, fetching_parameters, running, resetting };
 
   void take_requests();
-  void fetch_descriptor(std::uint64_t cycle);
-  void receive_descriptor(std::uint64_t cycle);
+  bool fetching() const { return state_ == State::fetching || state_ == State::fetching_parameters; }
+  void begin_fetch(State state, std::uint64_t address, std::int64_t bytes);
+  void request(std::uint64_t cycle);
+  void receive(std::uint64_t cycle);
+  void take_descriptor();
   bool layer_is_complete(const Inputs& inputs) const;
   void start_layer();
   void end_layer(std::uint64_t cycle);
@@ -80,8 +84,10 @@ class ControllerLogic {
   reg::Error error_ = reg::Error::none;
   std::uint32_t error_descriptor_ = 0, error_field_ = 0;
 
-  std::size_t requested_ = 0, received_ = 0;  ///< Bytes of the descriptor.
-  DescriptorImage image_{};
+  std::uint64_t fetch_address_ = 0;
+  std::size_t requested_ = 0, received_ = 0;  ///< Bytes of what is being fetched.
+  std::vector<std::uint8_t> fetched_;
+  std::unique_ptr<Schedule> next_schedule_;        ///< Of the descriptor whose parameters are being fetched.
   std::unique_ptr<Schedule> schedule_, previous_;  ///< Blocks may look at the last job for one more cycle.
   Counters baseline_;                              ///< What the blocks had counted when the counters were cleared.
   Counters own_;                                   ///< Cycles and their causes.

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::int64_t max_size = 65535;
 constexpr std::int64_t max_address = 0xffffffff;
+constexpr std::int64_t max_pitch = 0xffffff;
 constexpr std::int64_t max_sf = std::int64_t{127} * 256;
 
 template <std::int64_t Descriptor::*Member>
@@ -38,7 +39,7 @@ std::vector<DescriptorField> make_fields() {
   };
   add({field<&Descriptor::magic>("magic", Descriptor::magic_value, Descriptor::magic_value),
        field<&Descriptor::version>("version", Descriptor::version_value, Descriptor::version_value),
-       field<&Descriptor::op>("op", 0, 3), field<&Descriptor::flags>("flags", 0, 7)});
+       field<&Descriptor::op>("op", 0, 6), field<&Descriptor::flags>("flags", 0, 15)});
   add(format_fields<&Descriptor::weight>("weight"));
   add(format_fields<&Descriptor::input>("input"));
   add(format_fields<&Descriptor::encoded>("encoded"));
@@ -60,11 +61,11 @@ std::vector<DescriptorField> make_fields() {
        field<&Descriptor::pad_left>("pad_left", 0, 1023),
        field<&Descriptor::dilation_h>("dilation_h", 1, 1023),
        field<&Descriptor::dilation_w>("dilation_w", 1, 1023),
-       field<&Descriptor::input_pitch>("input_pitch", 1, max_size),
+       field<&Descriptor::input_pitch>("input_pitch", 1, max_pitch),
        field<&Descriptor::input_channel>("input_channel", 0, max_size),
-       field<&Descriptor::output_pitch>("output_pitch", 1, max_size),
+       field<&Descriptor::output_pitch>("output_pitch", 1, max_pitch),
        field<&Descriptor::output_channel>("output_channel", 0, max_size),
-       field<&Descriptor::addend_pitch>("addend_pitch", 1, max_size),
+       field<&Descriptor::addend_pitch>("addend_pitch", 1, max_pitch),
        field<&Descriptor::input_address>("input_address", 0, max_address),
        field<&Descriptor::weight_address>("weight_address", 0, max_address),
        field<&Descriptor::output_address>("output_address", 0, max_address),
@@ -72,7 +73,17 @@ std::vector<DescriptorField> make_fields() {
        field<&Descriptor::loop_order>("loop_order", 0, 1),
        field<&Descriptor::band_rows>("band_rows", 1, max_size),
        field<&Descriptor::block_tiles>("block_tiles", 1, max_size),
-       field<&Descriptor::k_block>("k_block", 1, max_address)});
+       field<&Descriptor::k_block>("k_block", 1, max_address),
+       field<&Descriptor::groups>("groups", 1, max_size),
+       field<&Descriptor::weight_layout>("weight_layout", 0, 2),
+       field<&Descriptor::weight_pitch>("weight_pitch", 1, max_pitch),
+       field<&Descriptor::batch>("batch", 1, max_size),
+       field<&Descriptor::input_stride>("input_stride", 0, max_address),
+       field<&Descriptor::weight_stride>("weight_stride", 0, max_address),
+       field<&Descriptor::output_stride>("output_stride", 0, max_address),
+       field<&Descriptor::addend_stride>("addend_stride", 0, max_address),
+       field<&Descriptor::parameter_address>("parameter_address", 0, max_address),
+       field<&Descriptor::epsilon>("epsilon", no_epsilon, -no_epsilon - 1)});
   return fields;
 }
 
@@ -113,24 +124,73 @@ void check_window(Checker& checker, const Descriptor& d) {
   checker.expect((d.out_w - 1) * d.stride_w - d.pad_left < d.in_w, "out_w");
 }
 
+/// One past the last byte of a tensor that is visited `batch` times: positions `pitch` apart, of which the last one
+/// ends with the word before `end_channel`.
+std::int64_t tensor_end(const Descriptor& d, std::int64_t address, std::int64_t stride, std::int64_t positions,
+                        std::int64_t pitch, std::int64_t end_channel, std::int64_t bits) {
+  return address + (d.batch - 1) * stride + (positions - 1) * pitch + packed_bytes(end_channel, bits);
+}
+
 void check_tensors(Checker& checker, const Descriptor& d, const MachineConfig& config) {
-  const auto fits = [&](std::int64_t address, std::int64_t bytes) {
-    return address + bytes <= std::int64_t{config.memory.mib} << 20;
-  };
+  const auto fits = [&](std::int64_t end) { return end <= std::int64_t{config.memory.mib} << 20; };
   const auto holds = [](std::int64_t pitch, std::int64_t end_channel, std::int64_t bits) {
     return packed_bytes(end_channel, bits) <= pitch;
   };
   // Words are read one by one, but written and added in whole bytes.
-  checker.expect(holds(d.input_pitch, d.input_channel + d.in_c, d.input.bits), "input_pitch");
-  checker.expect(holds(d.output_pitch, d.output_channel + d.out_c, d.output.bits), "output_pitch");
+  const std::int64_t in_end = d.input_channel + d.in_c, out_end = d.output_channel + d.out_c;
+  const std::int64_t inputs = d.in_h * d.in_w, outputs = d.out_h * d.out_w;
+  checker.expect(inputs == 1 || holds(d.input_pitch, in_end, d.input.bits), "input_pitch");
+  checker.expect(outputs == 1 || holds(d.output_pitch, out_end, d.output.bits), "output_pitch");
   checker.expect(d.output_channel * d.output.bits % 8 == 0, "output_channel");
-  checker.expect(fits(d.input_address, d.in_h * d.in_w * d.input_pitch), "input_address");
-  checker.expect(fits(d.output_address, d.out_h * d.out_w * d.output_pitch), "output_address");
+  checker.expect(fits(tensor_end(d, d.input_address, d.input_stride, inputs, d.input_pitch, in_end, d.input.bits)),
+                 "input_address");
+  checker.expect(
+      fits(tensor_end(d, d.output_address, d.output_stride, outputs, d.output_pitch, out_end, d.output.bits)),
+      "output_address");
   if (d.adds()) {
-    checker.expect(holds(d.addend_pitch, d.output_channel + d.out_c, d.addend.bits), "addend_pitch");
+    checker.expect(outputs == 1 || holds(d.addend_pitch, out_end, d.addend.bits), "addend_pitch");
     checker.expect(d.output_channel * d.addend.bits % 8 == 0, "output_channel");
-    checker.expect(fits(d.addend_address, d.out_h * d.out_w * d.addend_pitch), "addend_address");
+    checker.expect(
+        fits(tensor_end(d, d.addend_address, d.addend_stride, outputs, d.addend_pitch, out_end, d.addend.bits)),
+        "addend_address");
   }
+  checker.expect(fits(d.parameter_address + d.parameter_bytes()), "parameter_address");
+  checker.expect(d.parameter_bytes() <= std::int64_t{config.ppu.parameter_kib} << 10, "in_c", true);
+}
+
+/// What the operation allows of the fields that only some operations use.
+void check_operation(Checker& checker, const Descriptor& d) {
+  const LayerOp op = d.operation();
+  checker.expect(!d.has(flag_addend) || d.uses_array(), "flags");
+  checker.expect(!d.has(flag_count_include_pad) || op == LayerOp::average_pool, "flags");
+  checker.expect(!d.has(flag_table) || ((d.uses_array() || op == LayerOp::copy) && !d.adds()), "flags");
+  if (!d.uses_array()) checker.expect(d.in_c == d.out_c, "out_c");
+  checker.expect(d.uses_array() ? d.in_c % d.groups == 0 && d.out_c % d.groups == 0 : d.groups == 1, "groups");
+  checker.expect(d.layout() == WeightLayout::packed || (d.uses_array() && d.groups == 1), "weight_layout");
+  if (d.layout() != WeightLayout::packed) {
+    checker.expect(d.weight.bits == 8, "weight.bits");
+    checker.expect(d.kernel_h == 1, "kernel_h");
+    checker.expect(d.kernel_w == 1, "kernel_w");
+  }
+  const bool pools = op == LayerOp::max_pool || op == LayerOp::average_pool;
+  if (!d.uses_array() && !pools) {
+    checker.expect(d.kernel_h == 1 && d.stride_h == 1 && d.out_h == d.in_h, "out_h");
+    checker.expect(d.kernel_w == 1 && d.stride_w == 1 && d.out_w == d.in_w, "out_w");
+  }
+}
+
+/// Words that no operator makes anew keep their format.
+void check_formats(Checker& checker, const Descriptor& d) {
+  check_format(checker, d.input, "input");
+  check_format(checker, d.output, "output");
+  if (d.uses_array()) {
+    check_format(checker, d.weight, "weight");
+    check_format(checker, d.encoded, "encoded");
+  }
+  if (d.adds()) check_format(checker, d.addend, "addend");
+  if (d.has(flag_table)) return;
+  if (d.uses_array() && !d.adds()) check_same(checker, d.encoded, d.output);
+  if (d.operation() == LayerOp::max_pool || d.operation() == LayerOp::copy) check_same(checker, d.input, d.output);
 }
 
 }  // namespace
@@ -169,6 +229,11 @@ Descriptor from_image(const DescriptorImage& image) {
   return descriptor;
 }
 
+std::int64_t Descriptor::parameter_bytes() const {
+  if (has(flag_table)) return std::int64_t{1} << (uses_array() ? encoded.bits : input.bits);
+  return operation() == LayerOp::layer_norm ? norm_term_bytes * in_c : 0;
+}
+
 std::optional<DescriptorError> check(const Descriptor& d, const MachineConfig& config) {
   Descriptor copy = d;
   const auto& fields = descriptor_fields();
@@ -177,24 +242,9 @@ std::optional<DescriptorError> check(const Descriptor& d, const MachineConfig& c
     if (value < fields[i].min || value > fields[i].max) return DescriptorError{false, i};
   }
   Checker checker;
-  check_format(checker, d.input, "input");
-  check_format(checker, d.output, "output");
-  if (d.uses_array()) {
-    check_format(checker, d.weight, "weight");
-    check_format(checker, d.encoded, "encoded");
-  }
-  if (d.adds()) check_format(checker, d.addend, "addend");
-  // Without an addition the unit passes words on as they are.
-  if (d.uses_array() && !d.adds()) check_same(checker, d.encoded, d.output);
-  if (d.operation() == LayerOp::max_pool) check_same(checker, d.input, d.output);
-  checker.expect(!d.has(flag_addend) || d.uses_array(), "flags");
-  checker.expect(!d.has(flag_count_include_pad) || d.operation() == LayerOp::average_pool, "flags");
-  if (!d.uses_array()) checker.expect(d.in_c == d.out_c, "out_c");
+  check_formats(checker, d);
+  check_operation(checker, d);
   check_window(checker, d);
-  if (d.operation() == LayerOp::add) {
-    checker.expect(d.kernel_h == 1 && d.stride_h == 1 && d.out_h == d.in_h, "out_h");
-    checker.expect(d.kernel_w == 1 && d.stride_w == 1 && d.out_w == d.in_w, "out_w");
-  }
   check_tensors(checker, d, config);
   if (!checker.ok()) return checker.error();
 
@@ -204,7 +254,8 @@ std::optional<DescriptorError> check(const Descriptor& d, const MachineConfig& c
   checker.expect(
       d.k_block == tiling.k || (d.k_block < tiling.k && d.k_block % config.array.rows == 0 && d.block_tiles == 1),
       "k_block");
-  checker.expect(d.weight_address + tiling.weight_bytes() <= std::int64_t{config.memory.mib} << 20, "weight_address");
+  const std::int64_t weights_end = d.weight_address + (d.batch - 1) * d.weight_stride + tiling.weight_extent();
+  checker.expect(!d.uses_array() || weights_end <= std::int64_t{config.memory.mib} << 20, "weight_address");
   // n-tiles cut the output's channels at byte boundaries.
   const std::int64_t narrowest = d.adds() ? std::min(d.output.bits, d.addend.bits) : d.output.bits;
   checker.expect(tiling.n_tiles == 1 || tiling.lanes * narrowest % 8 == 0, "output.bits");

@@ -1,4 +1,4 @@
-// One layer as the host hands it to the machine: 64 little-endian 32-bit words in external memory.
+// One layer as the host hands it to the machine: 80 little-endian 32-bit words in external memory.
 #pragma once
 
 #include <array>
@@ -12,11 +12,24 @@
 
 namespace lpa::hw {
 
-inline constexpr std::size_t descriptor_bytes = 256;
+inline constexpr std::size_t descriptor_bytes = 320;
 using DescriptorImage = std::array<std::uint8_t, descriptor_bytes>;
 
-/// Layer operation.
-enum class LayerOp : std::int64_t { conv = 0, add = 1, max_pool = 2, average_pool = 3 };
+/// Layer operation. conv: a product on the array, of any kind.
+enum class LayerOp : std::int64_t {
+  conv = 0,
+  add = 1,
+  max_pool = 2,
+  average_pool = 3,
+  softmax = 4,
+  layer_norm = 5,
+  copy = 6
+};
+
+/// Where the stationary operand of a product, k x n, stands in external memory. packed: weights and biases in the
+/// order of the tiles. rows: the 8-bit word (k, n) stands k * weight_pitch + n bytes from weight_address; columns: n *
+/// weight_pitch + k. Products of these two have no biases.
+enum class WeightLayout : std::int64_t { packed = 0, rows = 1, columns = 2 };
 
 /// Order of the loops over bands of output rows and blocks of n-tiles.
 enum class LoopOrder : std::int64_t { inputs_outer = 0, weights_outer = 1 };
@@ -24,21 +37,28 @@ enum class LoopOrder : std::int64_t { inputs_outer = 0, weights_outer = 1 };
 inline constexpr std::int64_t flag_relu = 1;               ///< Negative results become zero.
 inline constexpr std::int64_t flag_addend = 2;             ///< conv: add a residual before ReLU.
 inline constexpr std::int64_t flag_count_include_pad = 4;  ///< average_pool: divide by the kernel's area everywhere.
+inline constexpr std::int64_t flag_table = 8;              ///< conv, copy: words select the output's from a table.
+
+/// Descriptor::epsilon of a layer normalisation without epsilon.
+inline constexpr std::int64_t no_epsilon = -32768;
+/// Bytes of a channel's scale and shift: int16 logarithm (units of 2^-8) and uint16 flags (bit 0 negative, bit 1 zero)
+/// of each.
+inline constexpr std::int64_t norm_term_bytes = 8;
 
 /// A word format as the hardware sees it; `regime` is 0 (bounded) or 1 (terminated), sf is in units of 2^-8.
 struct FormatFields {
   std::int64_t bits = 8, es = 0, rs = 7, regime = 0, sf = 0;
 };
 
-/// Fields in memory order. Geometry is that of one group of a convolution; the tensors keep all channels.
+/// Fields in memory order. Geometry is that of one product of a batch; the tensors keep all channels.
 struct Descriptor {
   static constexpr std::int64_t magic_value = 0x4441504c;  // "LPAD"
-  static constexpr std::int64_t version_value = 1;
+  static constexpr std::int64_t version_value = 2;
 
   std::int64_t magic = magic_value, version = version_value;
   std::int64_t op = 0;
   std::int64_t flags = 0;
-  FormatFields weight;  ///< conv only.
+  FormatFields weight;  ///< conv only: of the stationary operand.
   FormatFields input;
   FormatFields encoded;  ///< What the encoder emits; conv only.
   FormatFields addend;
@@ -61,12 +81,24 @@ struct Descriptor {
   std::int64_t band_rows = 1;    ///< Output rows of a band.
   std::int64_t block_tiles = 1;  ///< n-tiles whose weights are fetched together.
   std::int64_t k_block = 1;      ///< k per weight fetch: K, or a multiple of the array's rows with block_tiles = 1.
+  std::int64_t groups = 1;       ///< Diagonal blocks of in_c / groups by out_c / groups channels, zeros around them.
+  std::int64_t weight_layout = 0, weight_pitch = 1;
+  /// The same work is done `batch` times; from one to the next the addresses advance by so many bytes.
+  std::int64_t batch = 1;
+  std::int64_t input_stride = 0, weight_stride = 0, output_stride = 0, addend_stride = 0;
+  std::int64_t parameter_address = 0;  ///< Of the table, or of a layer normalisation's terms.
+  std::int64_t epsilon = no_epsilon;   ///< layer_norm: log2(epsilon), units of 2^-8.
 
   LayerOp operation() const { return static_cast<LayerOp>(op); }
   bool has(std::int64_t flag) const { return (flags & flag) != 0; }
   bool uses_array() const { return operation() == LayerOp::conv; }
   /// Reads a second operand: an addition, or a convolution with a residual.
   bool adds() const { return has(flag_addend) || operation() == LayerOp::add; }
+  /// Takes all channels of a position together.
+  bool works_on_rows() const { return operation() == LayerOp::softmax || operation() == LayerOp::layer_norm; }
+  WeightLayout layout() const { return static_cast<WeightLayout>(weight_layout); }
+  /// Bytes of the post-processing unit's parameters, which the controller fetches before the layer starts.
+  std::int64_t parameter_bytes() const;
 };
 
 /// Name, meaning and legal range of one word of the image.

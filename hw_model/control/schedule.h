@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "hw_model/control/descriptor.h"
@@ -46,8 +47,11 @@ struct Tiling {
 
   std::int64_t tile_channels(std::int64_t n_tile) const;  ///< Output channels of an n-tile.
   std::int64_t tile_columns(std::int64_t n_tile) const;   ///< Array columns (bytes per k) in use.
-  std::int64_t tile_offset(std::int64_t n_tile) const;    ///< Byte offset of an n-tile's biases in the layer's weights.
+  std::int64_t tile_offset(std::int64_t n_tile) const;    ///< Byte offset of an n-tile's biases in packed weights.
   std::int64_t weight_bytes() const { return tile_offset(n_tiles); }
+  std::int64_t weight_extent() const;  ///< Bytes from weight_address to behind the last one of a product's operand.
+  /// Multiply-accumulates of one activation vector of a tile: those of its diagonal blocks.
+  std::int64_t vector_macs(std::int64_t n_tile, std::int64_t k_tile) const;
   std::int64_t k_begin(std::int64_t k_tile) const { return k_tile * rows; }
   std::int64_t k_rows(std::int64_t k_tile) const { return std::min(rows, k - k_tile * rows); }
 
@@ -56,12 +60,19 @@ struct Tiling {
   std::int64_t positions(std::int64_t band) const { return band_row_count(band) * d.out_w; }
   std::int64_t input_first_row(std::int64_t band) const;  ///< First input row a band reads.
   std::int64_t input_end_row(std::int64_t band) const;    ///< One past the last one.
-  std::int64_t input_row_bytes() const { return d.in_w * d.input_pitch; }
+  /// Bytes of a pixel that a layer reads, from the byte of its first word on: what is fetched and stands in the buffer.
+  std::int64_t pixel_bytes() const { return packed_bytes(d.input_channel + d.in_c, d.input.bits) - first_pixel_byte(); }
+  std::int64_t first_pixel_byte() const { return d.input_channel * d.input.bits / 8; }
+  /// Bit of a channel within those bytes.
+  std::int64_t channel_bit(std::int64_t channel) const {
+    return (d.input_channel + channel) * d.input.bits - 8 * first_pixel_byte();
+  }
+  std::int64_t input_row_bytes() const { return d.in_w * pixel_bytes(); }  ///< In the buffer.
   /// Bytes of a band's fetch that hold its rows down to input row `row`; rows outside the map need none.
   std::int64_t input_bytes_to(std::int64_t band, std::int64_t row) const;
 
-  /// (band, block, k-block) triples.
-  std::int64_t passes() const { return bands * blocks * k_blocks; }
+  /// (batch, band, block, k-block) quadruples.
+  std::int64_t passes() const { return d.batch * bands * blocks * k_blocks; }
   std::int64_t largest_input_fetch() const;
   std::int64_t largest_weight_fetch() const;
   /// What a half of the output buffer holds: raw sums (if there are several k-tiles), encoded words, residual, results.
@@ -73,14 +84,23 @@ struct Tiling {
   std::int64_t psum_bytes_;
 };
 
-/// A contiguous piece of external memory that is brought into half of a buffer.
+/// Pieces of external memory that are brought into half of a buffer, one behind the other.
 struct Fetch {
   std::int64_t address = 0;
-  std::int64_t bytes = 0;
+  std::int64_t bytes = 0;  ///< Of all pieces.
+  std::int64_t piece = 0;  ///< Of a piece.
+  std::int64_t pitch = 0;  ///< From the begin of a piece to that of the next.
+
+  /// Address of a byte, and how many follow it without a gap, itself included.
+  std::int64_t address_of(std::int64_t offset) const { return address + offset / piece * pitch + offset % piece; }
+  std::int64_t contiguous(std::int64_t offset) const {
+    return piece == pitch ? bytes - offset : piece - offset % piece;
+  }
 };
 
-/// One (band, block) pair of the loop nest.
+/// One (batch, band, block) triple of the loop nest.
 struct Pass {
+  std::int64_t batch = 0;
   std::int64_t band = 0;
   std::int64_t first_tile = 0, end_tile = 0;  ///< n-tiles
   std::int64_t input_fetch = 0;               ///< Index of the fetch that holds the band's input rows.
@@ -97,18 +117,24 @@ class Schedule {
   const std::vector<Pass>& passes() const { return passes_; }
   const std::vector<Fetch>& input_fetches() const { return input_fetches_; }
   const std::vector<Fetch>& weight_fetches() const { return weight_fetches_; }
-  std::int64_t visits() const { return visits_; }    ///< (band, n-tile) pairs: uses of an output buffer half.
+  std::int64_t visits() const { return visits_; }    ///< (batch, band, n-tile): uses of an output buffer half.
   std::int64_t vectors() const { return vectors_; }  ///< Activation vectors to issue; 0 for a layer without array.
+  /// The post-processing unit's parameters, which the controller has fetched.
+  const std::vector<std::uint8_t>& parameters() const { return parameters_; }
+  void set_parameters(std::vector<std::uint8_t> bytes) { parameters_ = std::move(bytes); }
 
  private:
+  void add_weight_fetches(const Pass& pass);
+
   Tiling tiling_;
   std::vector<Pass> passes_;
   std::vector<Fetch> input_fetches_, weight_fetches_;
+  std::vector<std::uint8_t> parameters_;
   std::int64_t visits_ = 0;
   std::int64_t vectors_ = 0;
 };
 
-/// Walks the (band, n-tile) visits of a schedule in order.
+/// Walks the (batch, band, n-tile) visits of a schedule in order.
 class VisitCursor {
  public:
   explicit VisitCursor(const Schedule& schedule)
@@ -140,9 +166,16 @@ class TileCursor {
   std::int64_t k_tile() const { return k_tile_; }
   bool first_k() const { return k_tile_ == 0; }
   bool last_k() const { return k_tile_ + 1 == schedule_->tiling().k_tiles; }
-  /// The weight fetch that holds the tile, and where in it the row of a k begins.
+  /// The weight fetch that holds the tile, where in it the word of a k and of the tile's first column stands, and how
+  /// far it is from a column to the next.
   std::int64_t weight_fetch() const;
   std::int64_t weight_offset(std::int64_t k) const;
+  std::int64_t column_stride() const;
+  /// Bytes of the fetch down to the last one of the tile.
+  std::int64_t weights_end() const;
+  /// Where in the fetch the biases of the tile's channels stand; they have Tiling::bias_bytes each.
+  std::int64_t bias_offset() const;
+  bool has_biases() const { return schedule_->descriptor().layout() == WeightLayout::packed; }
   void next();
 
  private:

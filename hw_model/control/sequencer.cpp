@@ -70,12 +70,12 @@ void Sequencer::enter_tile() {
   const std::int64_t first = tiling.k_begin(tile_->k_tile());
   for (std::int64_t k = first; k < first + tiling.k_rows(tile_->k_tile()); ++k) {
     const std::int64_t tap = k / d.in_c;
-    const std::int64_t channel = d.input_channel + k % d.in_c;
     row_addresses_.push_back({tap / d.kernel_w * d.dilation_h - d.pad_top, tap % d.kernel_w * d.dilation_w - d.pad_left,
-                              channel * d.input.bits});
+                              tiling.channel_bit(k % d.in_c)});
   }
   vector_bytes_ = packed_bytes(static_cast<std::int64_t>(row_addresses_.size()), d.input.bits);
   vector_accesses_ = input_buffer_.config().accesses(vector_bytes_);
+  vector_macs_ = static_cast<std::uint64_t>(tiling.vector_macs(tile_->visit().n_tile(), tile_->k_tile()));
   position_ = 0;
   y_ = tiling.band_first_row(tile_->visit().pass().band);
   x_ = 0;
@@ -117,7 +117,8 @@ std::uint8_t Sequencer::activation(const RowAddress& row) const {
   const std::int64_t y = y_ * d.stride_h + row.y;
   const std::int64_t x = x_ * d.stride_w + row.x;
   if (y < 0 || y >= d.in_h || x < 0 || x >= d.in_w) return 0;
-  const std::int64_t offset = (y - tiling.input_first_row(pass.band)) * tiling.input_row_bytes() + x * d.input_pitch;
+  const std::int64_t offset =
+      (y - tiling.input_first_row(pass.band)) * tiling.input_row_bytes() + x * tiling.pixel_bytes();
   const std::uint8_t byte = input_buffer_.byte(pass.input_fetch, offset + row.bit / 8);
   return word_in_byte(byte, row.bit, d.input.bits);
 }
@@ -136,7 +137,7 @@ void Sequencer::issue() {
   if (!tile_->first_k()) output_buffer_.store().count_read(psum_vector_bytes_);
 
   tag.write({true, position_ == 0, tile_->last_k(), OutputBuffer::bundle_index(visit.index(), position_)});
-  macs_ += row_addresses_.size() * static_cast<std::uint64_t>(visit.channels());
+  macs_ += vector_macs_;
   ++vectors_;
   ++issued_;
   if (tile_->last_k()) ++last_k_vectors_;

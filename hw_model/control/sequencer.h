@@ -84,7 +84,8 @@ class Sequencer : public sc_core::sc_module {
   std::int64_t last_k_vectors_ = 0;        ///< Those that leave as words.
   std::int64_t psum_vector_bytes_ = 0;
   std::int64_t vector_bytes_ = 0, vector_accesses_ = 1;  ///< Of the tile's activation vectors.
-  std::int64_t accesses_ = 0;  ///< Cycles for which the input port has been gathering the vector.
+  std::int64_t accesses_ = 0;      ///< Cycles for which the input port has been gathering the vector.
+  std::uint64_t vector_macs_ = 0;  ///< Of one vector of the tile.
   std::uint64_t macs_ = 0, vectors_ = 0;
   const MachineConfig& config_;
   std::uint64_t cycle_ = 0;

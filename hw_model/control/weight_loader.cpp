@@ -55,10 +55,7 @@ void WeightLoader::start(const Job& new_job) {
 }
 
 bool WeightLoader::row_ready() const {
-  const Tiling& tiling = schedule_->tiling();
-  const std::int64_t last_k = tiling.k_begin(tile_->k_tile()) + tiling.k_rows(tile_->k_tile()) - 1;
-  const std::int64_t end = tile_->weight_offset(last_k) + tiling.tile_columns(tile_->visit().n_tile());
-  return level.read().has(tile_->weight_fetch(), end);
+  return level.read().has(tile_->weight_fetch(), tile_->weights_end());
 }
 
 void WeightLoader::present_row() {
@@ -69,8 +66,10 @@ void WeightLoader::present_row() {
   if (row_ < tiling.k_rows(tile_->k_tile())) {
     const std::int64_t fetch = tile_->weight_fetch();
     const std::int64_t offset = tile_->weight_offset(tiling.k_begin(tile_->k_tile()) + row_);
+    const std::int64_t stride = tile_->column_stride();
     for (std::size_t c = 0; c < columns_; ++c) {
-      weights[c].write(c < used_columns ? buffer_.byte(fetch, offset + static_cast<std::int64_t>(c)) : std::uint8_t{0});
+      weights[c].write(c < used_columns ? buffer_.byte(fetch, offset + static_cast<std::int64_t>(c) * stride)
+                                        : std::uint8_t{0});
     }
     buffer_.count_read(static_cast<std::int64_t>(used_columns));
   } else {
@@ -98,10 +97,10 @@ void WeightLoader::load_biases() {
   const std::int64_t n_tile = tile_->visit().n_tile();
   const std::int64_t fetch = tile_->weight_fetch();
   const std::int64_t channels = tiling.tile_channels(n_tile);
-  const std::int64_t first = tile_->weight_offset(0) - channels * Tiling::bias_bytes;
   auto& biases = biases_[static_cast<std::size_t>(tile_->visit().index() % 2)];
   std::ranges::fill(biases, PsumWord{});
-  const std::uint8_t* bytes = buffer_.data(fetch) + first;
+  if (!tile_->has_biases()) return;
+  const std::uint8_t* bytes = buffer_.data(fetch) + tile_->bias_offset();
   for (std::int64_t channel = 0; channel < channels; ++channel, bytes += Tiling::bias_bytes) {
     biases[static_cast<std::size_t>(channel / tiling.pack)].lane[static_cast<std::size_t>(channel % tiling.pack)] =
         read_bias(bytes);

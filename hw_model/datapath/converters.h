@@ -1,6 +1,7 @@
 // The converters between logarithms and linear significands: gates, worked out once per machine.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -45,5 +46,16 @@ class LinearLogConverter {
   int log_bits_;
   std::vector<std::uint16_t> gates_;
 };
+
+/// log2 of an integer that is not 0, with `fraction_bits` >= log_bits fraction bits: the leading one's place, and the
+/// converter on the bits below it.
+inline std::int32_t log_of_magnitude(const LinearLogConverter& converter, std::uint32_t magnitude, int fraction_bits) {
+  const int leading = 31 - std::countl_zero(magnitude);
+  // The bits below the leading one, left-aligned, of which the converter takes the first ones.
+  const std::uint32_t below = leading == 0 ? 0u : magnitude << (32 - leading);
+  const unsigned index = below >> (32 - converter.log_bits());
+  return (leading << fraction_bits) +
+         static_cast<std::int32_t>(converter(index) << (fraction_bits - converter.log_bits()));
+}
 
 }  // namespace lpa::datapath

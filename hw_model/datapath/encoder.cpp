@@ -1,20 +1,14 @@
 #include "hw_model/datapath/encoder.h"
 
-#include <bit>
-
 #include "hw_model/datapath/decoder.h"
 
 namespace lpa::datapath {
 namespace {
 
-/// Fraction bits of the encoder's logarithms: enough for the widest converter and for the scale.
-constexpr int log_bits = 12;
-constexpr std::int32_t one = 1 << log_bits;
-
 /// A positive word's log2 + sf.
 std::int32_t log_of(std::uint8_t word, const WordFormat& format) {
   const Lane lane = decode_lane(word, format);
-  return (lane.r * (1 << log_fraction_bits) + lane.u) * (1 << (log_bits - log_fraction_bits));
+  return (lane.r * (1 << log_fraction_bits) + lane.u) * (1 << (Encoder::log_bits - log_fraction_bits));
 }
 
 /// Codes at either end of the positive words whose run reaches rs: a terminated regime does not produce them.
@@ -48,24 +42,21 @@ Encoder Encoder::for_ppu(const LinearLogConverter& converter, const formats::Ari
 }
 
 std::uint8_t Encoder::operator()(const formats::Psum& sum) const {
-  const unsigned sign_bit = 1u << (output_.n - 1);
-  if (sum.nar) return static_cast<std::uint8_t>(sign_bit);
+  if (sum.nar) return static_cast<std::uint8_t>(1u << (output_.n - 1));
   if (sum.value == 0) return 0;
+  return word(log(sum), sum.value < 0);
+}
 
-  const bool negative = sum.value < 0;
+std::int32_t Encoder::log(const formats::Psum& sum) const {
   const auto bits = static_cast<std::uint32_t>(sum.value);
-  const std::uint32_t magnitude = negative ? 0u - bits : bits;
-  const int leading = 31 - std::countl_zero(magnitude);
-  // The bits below the leading one, left-aligned, of which the converter takes the first ones.
-  const std::uint32_t below = leading == 0 ? 0u : magnitude << (32 - leading);
-  const unsigned index = below >> (32 - converter_->log_bits());
-  const std::int32_t log = (leading + point_ + (aligned_ ? sum.exponent : 0)) * one +
-                           static_cast<std::int32_t>((*converter_)(index) << (log_bits - converter_->log_bits())) -
-                           scale_;
+  const std::uint32_t magnitude = sum.value < 0 ? 0u - bits : bits;
+  return log_of_magnitude(*converter_, magnitude, log_bits) + (point_ + (aligned_ ? sum.exponent : 0)) * one;
+}
 
-  const std::uint8_t word = round(log);
+std::uint8_t Encoder::word(std::int32_t log, bool negative) const {
+  const std::uint8_t word = round(log - scale_);
   if (!negative || word == 0) return word;
-  return static_cast<std::uint8_t>((~unsigned{word} + 1u) & (2 * sign_bit - 1));
+  return static_cast<std::uint8_t>((~unsigned{word} + 1u) & ((2u << (output_.n - 1)) - 1));
 }
 
 /// The words of a format, read as integers, rise with their logarithms, and a word's bits continued to the right

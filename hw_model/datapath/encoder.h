@@ -24,17 +24,27 @@ class Encoder {
   /// Leading one, linear-log converter, scale, rounding to the nearest word in log2 (ties to even), saturation, flush.
   std::uint8_t operator()(const formats::Psum& sum) const;
 
+  /// Fraction bits of the logarithms below: enough for the widest converter and for the scale.
+  static constexpr int log_bits = 12;
+
+  /// The first half of it: log2 of a sum's magnitude, without the scale. The sum is neither zero nor NaR.
+  std::int32_t log(const formats::Psum& sum) const;
+  /// The second half: the word of +-2^(log - scale).
+  std::uint8_t word(std::int32_t log, bool negative) const;
+
  private:
   Encoder(const LinearLogConverter& converter, const WordFormat& output, bool flush, bool aligned, int point,
           int scale_q8);
   std::uint8_t round(std::int32_t log) const;
 
+  static constexpr std::int32_t one = 1 << log_bits;
+
   const LinearLogConverter* converter_;
   WordFormat output_;
   bool flush_;
-  bool aligned_;        ///< A sum's own exponent counts.
-  int point_;           ///< Exponent of a sum's least bit, without the sum's own exponent.
-  std::int32_t scale_;  ///< In units of 2^-12, as all logarithms here.
+  bool aligned_;  ///< A sum's own exponent counts.
+  int point_;     ///< Exponent of a sum's least bit, without the sum's own exponent.
+  std::int32_t scale_;
   std::uint8_t min_word_;
   std::uint8_t max_word_;
   std::int32_t min_log_;

@@ -5,19 +5,16 @@
 #include <fmt/format.h>
 
 #include "hw_model/control/schedule.h"
+#include "hw_model/driver/layer_descriptors.h"
 #include "hw_model/driver/machine_error.h"
-#include "hw_model/driver/mapper.h"
 
 namespace lpa::driver {
 namespace {
 
 using hw::Descriptor;
-using hw::FormatFields;
 using hw::MachineConfig;
 using lpq::QuantizedLayer;
 using workloads::Layer;
-using workloads::LayerGeometry;
-using workloads::LayerKind;
 
 /// Hands out external memory from the bottom up.
 class Allocator {
@@ -41,73 +38,8 @@ class Allocator {
   std::uint64_t next_ = 0;
 };
 
-FormatFields to_fields(const formats::LpFormat& format) {
-  return {format.n, format.es, format.rs, format.regime == formats::Regime::bounded ? 0 : 1, format.sf_q8};
-}
-
-hw::LayerOp to_op(LayerKind kind) {
-  switch (kind) {
-    case LayerKind::add:
-      return hw::LayerOp::add;
-    case LayerKind::max_pool:
-      return hw::LayerOp::max_pool;
-    case LayerKind::average_pool:
-      return hw::LayerOp::average_pool;
-    default:
-      break;
-  }
-  return hw::LayerOp::conv;
-}
-
-/// Geometry of one group.
-void set_geometry(Descriptor& d, const LayerGeometry& g) {
-  d.in_h = g.in_h;
-  d.in_w = g.in_w;
-  d.in_c = g.in_c / g.groups;
-  d.out_h = g.out_h;
-  d.out_w = g.out_w;
-  d.out_c = g.out_c / g.groups;
-  d.kernel_h = g.kernel_h;
-  d.kernel_w = g.kernel_w;
-  d.stride_h = g.stride_h;
-  d.stride_w = g.stride_w;
-  d.pad_top = g.pad_top;
-  d.pad_left = g.pad_left;
-  d.dilation_h = g.dilation_h;
-  d.dilation_w = g.dilation_w;
-}
-
-Descriptor describe(const Layer& layer, const QuantizedLayer& quantized, const formats::LpFormat& input,
-                    const formats::LpFormat* addend, const MachineConfig& config) {
-  Descriptor d;
-  d.op = static_cast<std::int64_t>(to_op(layer.kind));
-  d.flags = (layer.activation.kind == workloads::Activation::Kind::relu ? hw::flag_relu : 0) | (layer.count_include_pad ? hw::flag_count_include_pad : 0);
-  set_geometry(d, layer.geometry);
-  d.input = to_fields(input);
-  d.output = to_fields(quantized.output);
-  if (addend != nullptr) d.addend = to_fields(*addend);
-  if (layer.kind == LayerKind::conv) {
-    d.weight = to_fields(quantized.weight);
-    d.encoded = to_fields(quantized.encoded);
-    d.scale = d.weight.sf + d.input.sf - d.encoded.sf;
-    d.psum_lsb = quantized.psum_lsb + (32 - config.arithmetic.fixed_bits);
-    if (addend != nullptr) d.flags |= hw::flag_addend;
-  }
-  return d;
-}
-
 void put(std::vector<std::uint8_t>& bytes, std::uint32_t value, int count) {
   for (int i = 0; i < count; ++i) bytes.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
-}
-
-/// The machine's own check, before it is asked to run: a descriptor it would refuse is reported with the layer's name.
-void check_descriptor(const Descriptor& d, const MachineConfig& config, const std::string& layer) {
-  if (const auto wrong = hw::check(d, config)) {
-    const hw::DescriptorField& field = hw::descriptor_fields()[wrong->field];
-    Descriptor copy = d;
-    throw MachineError(fmt::format("layer '{}': the machine cannot run it: {} = {} {}", layer, field.name,
-                                   field.at(copy), wrong->capacity ? "does not fit a buffer" : "is not possible"));
-  }
 }
 
 }  // namespace
@@ -117,6 +49,14 @@ std::vector<std::uint8_t> pack_weights(const Descriptor& descriptor, const Machi
   const hw::Tiling tiling(descriptor, config);
   const auto bits = static_cast<int>(descriptor.weight.bits);
   const formats::Accumulator accumulator(config.arithmetic, bits, static_cast<int>(descriptor.psum_lsb));
+  const std::int64_t group_inputs = descriptor.in_c / descriptor.groups;
+  const std::int64_t group_outputs = descriptor.out_c / descriptor.groups;
+  const std::int64_t group_k = tiling.k / descriptor.groups;
+  const auto word_of = [&](std::int64_t n, std::int64_t k) -> std::uint32_t {
+    const std::int64_t channel = k % descriptor.in_c;
+    if (channel / group_inputs != n / group_outputs) return 0;
+    return words[n * group_k + k / descriptor.in_c * group_inputs + channel % group_inputs];
+  };
   std::vector<std::uint8_t> bytes;
   bytes.reserve(static_cast<std::size_t>(tiling.weight_bytes()));
   for (std::int64_t tile = 0; tile < tiling.n_tiles; ++tile) {
@@ -133,7 +73,7 @@ std::vector<std::uint8_t> pack_weights(const Descriptor& descriptor, const Machi
         std::uint32_t byte = 0;
         for (std::int64_t lane = 0; lane < tiling.pack; ++lane) {
           const std::int64_t n = column * tiling.pack + lane;
-          if (n < channels) byte |= std::uint32_t{words[(first + n) * tiling.k + k]} << (lane * bits);
+          if (n < channels) byte |= word_of(first + n, k) << (lane * bits);
         }
         bytes.push_back(static_cast<std::uint8_t>(byte));
       }
@@ -170,60 +110,92 @@ lpq::WordMap unpack_map(const std::vector<std::uint8_t>& bytes, const MapPlace& 
   return map;
 }
 
-Program compile(const MachineConfig& config, const workloads::LayerGraph& graph, const lpq::QuantizedModel& model) {
-  Allocator memory(config);
-  Program program;
-  int most_groups = 1;
-  for (const Layer& layer : graph.layers) most_groups = std::max(most_groups, layer.geometry.groups);
-  program.descriptor_address = memory.allocate(
-      std::int64_t{most_groups} * static_cast<std::int64_t>(hw::descriptor_bytes), "the descriptor list");
-  program.input = {0, graph.in_h, graph.in_w, graph.in_c, model.input.n};
-  program.input.address = memory.allocate(program.input.bytes(), "the network's input");
+namespace {
 
-  const auto place = [&](int operand) -> const MapPlace& {
-    return operand == workloads::network_input ? program.input : program.outputs[static_cast<std::size_t>(operand)];
-  };
-  for (std::size_t i = 0; i < graph.layers.size(); ++i) {
-    const Layer& layer = graph.layers[i];
-    const QuantizedLayer& quantized = model.layers[i];
-    const LayerGeometry& g = layer.geometry;
-    MapPlace output{0, g.out_h, g.out_w, g.out_c, quantized.output.n};
-    output.address = memory.allocate(output.bytes(), fmt::format("the output of layer '{}'", layer.name));
-    program.outputs.push_back(output);
+/// Lays out and describes layer by layer.
+class Compiler {
+ public:
+  Compiler(const MachineConfig& config, const workloads::LayerGraph& graph, const lpq::QuantizedModel& model)
+      : config_(config), graph_(graph), model_(model), memory_(config) {}
 
-    const bool adds = layer.addend != workloads::no_operand;
-    const formats::LpFormat* addend = adds ? &model.operand_format(layer.addend) : nullptr;
-    Descriptor d = describe(layer, quantized, model.operand_format(layer.input), addend, config);
-    d.input_address = static_cast<std::int64_t>(place(layer.input).address);
-    d.input_pitch = place(layer.input).pitch();
-    d.output_address = static_cast<std::int64_t>(output.address);
-    d.output_pitch = output.pitch();
-    if (adds) {
-      d.addend_address = static_cast<std::int64_t>(place(layer.addend).address);
-      d.addend_pitch = place(layer.addend).pitch();
-    }
-    map_layer(d, config, layer.name);
-
-    std::vector<Descriptor> groups;
-    for (int group = 0; group < g.groups; ++group) {
-      d.input_channel = group * d.in_c;
-      d.output_channel = group * d.out_c;
-      if (layer.kind == LayerKind::conv) {
-        const std::int64_t first = group * d.out_c;
-        MemoryBlock block;
-        block.bytes =
-            pack_weights(d, config, quantized.weights.data() + first * layer.k(), quantized.bias.data() + first);
-        block.address = memory.allocate(static_cast<std::int64_t>(block.bytes.size()),
-                                        fmt::format("the weights of layer '{}'", layer.name));
-        d.weight_address = static_cast<std::int64_t>(block.address);
-        program.weights.push_back(std::move(block));
-      }
-      check_descriptor(d, config, layer.name);
-      groups.push_back(d);
-    }
-    program.descriptors.push_back(std::move(groups));
+  Program run() {
+    program_.input = {0, graph_.in_h, graph_.in_w, graph_.in_c, model_.input.n};
+    program_.input.address = memory_.allocate(program_.input.bytes(), "the network's input");
+    for (std::size_t i = 0; i < graph_.constants.size(); ++i) add_constant(i);
+    for (std::size_t i = 0; i < graph_.layers.size(); ++i) add_layer(i);
+    std::size_t most = 1;
+    for (const auto& list : program_.descriptors) most = std::max(most, list.size());
+    program_.descriptor_address =
+        memory_.allocate(static_cast<std::int64_t>(most * hw::descriptor_bytes), "the descriptor list");
+    return std::move(program_);
   }
-  return program;
+
+ private:
+  std::uint64_t store(std::vector<std::uint8_t> bytes, const std::string& what) {
+    const std::uint64_t address = memory_.allocate(static_cast<std::int64_t>(bytes.size()), what);
+    program_.weights.push_back({address, std::move(bytes)});
+    return address;
+  }
+
+  void add_constant(std::size_t i) {
+    const workloads::ConstantMap& constant = graph_.constants[i];
+    const lpq::QuantizedConstant& quantized = model_.constants[i];
+    MapPlace place{0, constant.h, constant.w, constant.c, quantized.format.n};
+    place.address = store(pack_map({constant.h, constant.w, constant.c, quantized.words}, place),
+                          fmt::format("constant '{}'", constant.name));
+    program_.constants.push_back(place);
+  }
+
+  const MapPlace* place(int operand) const {
+    if (operand == workloads::no_operand) return nullptr;
+    if (operand == workloads::network_input) return &program_.input;
+    if (workloads::is_constant(operand)) return &program_.constants[workloads::constant_index(operand)];
+    return &program_.outputs[static_cast<std::size_t>(operand)];
+  }
+
+  void add_layer(std::size_t i) {
+    const Layer& layer = graph_.layers[i];
+    const QuantizedLayer& quantized = model_.layers[i];
+    const workloads::LayerGeometry& g = layer.geometry;
+    MapPlace output{0, g.out_h, g.out_w, g.out_c, quantized.output.n};
+    output.address = memory_.allocate(output.bytes(), fmt::format("the output of layer '{}'", layer.name));
+    if (leaves_gaps(layer)) {
+      program_.weights.push_back({output.address, std::vector<std::uint8_t>(static_cast<std::size_t>(output.bytes()))});
+    }
+    LayerPlaces places;
+    places.input = place(layer.input);
+    places.addend = place(layer.addend);
+    places.stationary = place(layer.stationary);
+    places.output = &output;
+    places.input_format = model_.operand_format(layer.input);
+    if (places.addend != nullptr) places.addend_format = model_.operand_format(layer.addend);
+    program_.descriptors.push_back(
+        describe_layer(config_, layer, quantized, places, [&](std::vector<std::uint8_t> bytes, const char* what) {
+          return store(std::move(bytes), fmt::format("the {} of layer '{}'", what, layer.name));
+        }));
+    program_.outputs.push_back(output);
+  }
+
+  /// Whether there are elements of a copy's map that no box fills; they must be zeros.
+  static bool leaves_gaps(const Layer& layer) {
+    if (layer.kind != workloads::LayerKind::copy) return false;
+    std::int64_t filled = 0;
+    for (const workloads::CopyBox& box : layer.boxes) filled += box.count[0] * box.count[1] * box.count[2];
+    const workloads::LayerGeometry& g = layer.geometry;
+    return filled < std::int64_t{g.out_h} * g.out_w * g.out_c;
+  }
+
+  const MachineConfig& config_;
+  const workloads::LayerGraph& graph_;
+  const lpq::QuantizedModel& model_;
+  Allocator memory_;
+  Program program_;
+};
+
+}  // namespace
+
+Program compile(const MachineConfig& config, const workloads::LayerGraph& graph, const lpq::QuantizedModel& model) {
+  return Compiler(config, graph, model).run();
 }
 
 }  // namespace lpa::driver

@@ -30,17 +30,18 @@ struct MemoryBlock {
 
 struct Program {
   MapPlace input;
-  std::vector<MapPlace> outputs;  ///< Per layer.
-  std::vector<MemoryBlock> weights;
-  std::vector<std::vector<hw::Descriptor>> descriptors;  ///< Per layer: one, or one per group.
+  std::vector<MapPlace> outputs;                         ///< Per layer.
+  std::vector<MapPlace> constants;                       ///< Per constant of the graph.
+  std::vector<MemoryBlock> weights;                      ///< And whatever else does not depend on the input.
+  std::vector<std::vector<hw::Descriptor>> descriptors;  ///< Per layer, at least one.
   std::uint64_t descriptor_address = 0;                  ///< Room for the longest list of a layer.
 };
 
 /// Lays out and maps the whole network. Throws MachineError if a layer or the memory does not fit the machine.
 Program compile(const hw::MachineConfig& config, const workloads::LayerGraph& graph, const lpq::QuantizedModel& model);
 
-/// The machine's layout of one group's weights and biases (hw_model/README.md, "Memory layout").
-/// `words`: [n][k]; `bias`: [n].
+/// The machine's layout of a product's weights and biases (hw_model/README.md, "Memory layout"). `words`: [n][k], where
+/// k counts the channels of the group of n only; the blocks of zeros around the groups are added. `bias`: [n].
 std::vector<std::uint8_t> pack_weights(const hw::Descriptor& descriptor, const hw::MachineConfig& config,
                                        const formats::Word* words, const formats::BiasTerm* bias);
 

@@ -13,16 +13,15 @@ namespace {
 
 using lpq::QuantizedLayer;
 using workloads::Layer;
-using workloads::LayerKind;
 
 LayerResult describe(const Layer& layer, const QuantizedLayer& quantized, const formats::LpFormat& input) {
   LayerResult result;
   result.name = layer.name;
   result.op = layer.op;
-  result.groups = static_cast<std::uint64_t>(layer.geometry.groups);
+  result.groups = static_cast<std::uint64_t>(layer.product_count());
   result.activation_format = formats::to_string(input);
   result.output_format = formats::to_string(quantized.output);
-  if (layer.kind != LayerKind::conv) return result;
+  if (!layer.uses_array()) return result;
   result.n = static_cast<std::uint64_t>(layer.n());
   result.k = static_cast<std::uint64_t>(layer.k());
   result.weight_format = formats::to_string(quantized.weight);
@@ -104,7 +103,7 @@ RunResult::RunResult(const workloads::LayerGraph& graph, const lpq::QuantizedMod
 void RunResult::add(const workloads::LayerGraph& graph, std::size_t image, ImageResult result) {
   ++images;
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    if (graph.layers[i].kind == LayerKind::conv) layers[i].m += static_cast<std::uint64_t>(graph.layers[i].m());
+    if (graph.layers[i].uses_array()) layers[i].m += static_cast<std::uint64_t>(graph.layers[i].m());
     layers[i].counters += result.layers[i];
     total += result.layers[i];
   }

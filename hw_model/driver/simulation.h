@@ -23,7 +23,7 @@ struct LayerResult {
   std::string name, op;
   std::uint64_t m = 0, n = 0,
                 k = 0;       ///< GEMM of all images: m = images * out_h * out_w; 0, 0, 0 for a layer without array.
-  std::uint64_t groups = 1;  ///< MACs = m * n * k * groups.
+  std::uint64_t groups = 1;  ///< Groups of a convolution, products of a matmul: MACs = m * n * k * groups.
   std::string weight_format, activation_format, output_format;  ///< Empty where the layer has none.
   int weight_bits = 0;
   hw::Counters counters;  ///< Summed over the images.

@@ -48,8 +48,11 @@ void ArrayValues::load_biases(const TileCursor& tile) {
   Channels& loaded = channels(tile.visit());
   loaded.weights.emplace(*kernel_, static_cast<std::size_t>(tiling.k), static_cast<std::size_t>(count));
   loaded.start.clear();
-  const std::uint8_t* at =
-      weight_buffer_.data(tile.weight_fetch()) + tile.weight_offset(0) - count * Tiling::bias_bytes;
+  if (!tile.has_biases()) {
+    loaded.start.assign(static_cast<std::size_t>(count), kernel_->scalar().start({}));
+    return;
+  }
+  const std::uint8_t* at = weight_buffer_.data(tile.weight_fetch()) + tile.bias_offset();
   for (std::int64_t channel = 0; channel < count; ++channel, at += Tiling::bias_bytes) {
     loaded.start.push_back(read_bias(at));
   }
@@ -62,12 +65,13 @@ void ArrayValues::load_tile(const TileCursor& tile) {
   const std::int64_t first = tiling.k_begin(tile.k_tile());
   const std::uint8_t* data = weight_buffer_.data(tile.weight_fetch());
   formats::GemmWeights& weights = *channels(tile.visit()).weights;
+  const std::int64_t stride = tile.column_stride();
   row_.resize(weights.channels());
   for (std::int64_t k = first; k < first + tiling.k_rows(tile.k_tile()); ++k) {
     const std::uint8_t* bytes = data + tile.weight_offset(k);
     for (std::size_t n = 0; n < row_.size(); ++n) {
       const auto bit = static_cast<std::int64_t>(n) * bits;
-      row_[n] = word_in_byte(bytes[bit / 8], bit, bits);
+      row_[n] = word_in_byte(bytes[bit / 8 * stride], bit, bits);
     }
     weights.set_row(static_cast<std::size_t>(k), std::span<const std::uint8_t>(row_));
   }
@@ -119,11 +123,12 @@ void ArrayValues::read_row(const Pass& pass, std::int64_t k, std::int64_t first,
   const Tiling& tiling = schedule_->tiling();
   const Descriptor& d = tiling.d;
   const std::int64_t tap = k / d.in_c;
-  const std::int64_t bit = (d.input_channel + k % d.in_c) * d.input.bits;
+  const std::int64_t bit = tiling.channel_bit(k % d.in_c);
   const std::int64_t top = tiling.band_first_row(pass.band);
   const std::int64_t dx = tap % d.kernel_w * d.dilation_w - d.pad_left;
   const std::int64_t dy = tap / d.kernel_w * d.dilation_h - d.pad_top;
   const std::uint8_t* data = input_buffer_.data(pass.input_fetch) + bit / 8;
+  const std::int64_t pixel = tiling.pixel_bytes();
   std::uint8_t* to = row_.data();
   for (std::int64_t position = first; position < first + count;) {
     const std::int64_t out_x = position % d.out_w;
@@ -136,7 +141,7 @@ void ArrayValues::read_row(const Pass& pass, std::int64_t k, std::int64_t first,
       std::int64_t x = out_x * d.stride_w + dx;
       for (std::int64_t i = 0; i < run; ++i, x += d.stride_w) {
         const bool inside = x >= 0 && x < d.in_w;
-        *to++ = inside ? word_in_byte(line[x * d.input_pitch], bit, d.input.bits) : std::uint8_t{0};
+        *to++ = inside ? word_in_byte(line[x * pixel], bit, d.input.bits) : std::uint8_t{0};
       }
     }
     position += run;

@@ -43,10 +43,7 @@ std::uint64_t FastLoader::next(std::uint64_t cycle) const {
 }
 
 bool FastLoader::tile_ready(const FillLevel& level) const {
-  const Tiling& tiling = schedule_->tiling();
-  const std::int64_t last_k = tiling.k_begin(tile_->k_tile()) + tiling.k_rows(tile_->k_tile()) - 1;
-  const std::int64_t end = tile_->weight_offset(last_k) + tiling.tile_columns(tile_->visit().n_tile());
-  return level.has(tile_->weight_fetch(), end);
+  return level.has(tile_->weight_fetch(), tile_->weights_end());
 }
 
 void FastLoader::begin_tile(std::uint64_t cycle) {
@@ -60,7 +57,7 @@ void FastLoader::begin_tile(std::uint64_t cycle) {
   half_ = static_cast<std::size_t>(tile_->weight_fetch() % 2);
   if (tile_->first_k()) {
     values_.load_biases(*tile_);
-    buffer_.count_read(tiling.tile_channels(tile_->visit().n_tile()) * Tiling::bias_bytes);
+    if (tile_->has_biases()) buffer_.count_read(tiling.tile_channels(tile_->visit().n_tile()) * Tiling::bias_bytes);
   }
   values_.load_tile(*tile_);
 }

@@ -98,7 +98,7 @@ void FastSequencer::enter_tile() {
   tile_costs_.input_accesses = input_buffer_.config().accesses(tile_costs_.input_bytes);
   tile_costs_.psum_bytes = tile_->first_k() ? 0 : tiling.lanes * config_.psum_bytes(static_cast<int>(d.weight.bits));
   tile_costs_.half = static_cast<std::size_t>(tile_->visit().pass().input_fetch % 2);
-  tile_costs_.macs = static_cast<std::uint64_t>(rows * tile_->visit().channels());
+  tile_costs_.macs = static_cast<std::uint64_t>(tiling.vector_macs(tile_->visit().n_tile(), tile_->k_tile()));
   position_ = 0;
   previous_.swap(current_);
   current_.clear();

@@ -63,9 +63,9 @@ void FillLogic::request(std::uint64_t cycle) {
   const Fetch& fetch = (*fetches_)[static_cast<std::size_t>(requested_fetch_)];
   if (requested_bytes_ < fetch.bytes) {
     Burst burst;
-    burst.address = static_cast<std::uint64_t>(fetch.address + requested_bytes_);
+    burst.address = static_cast<std::uint64_t>(fetch.address_of(requested_bytes_));
     burst.tag = requested_bytes_;
-    const std::int64_t length = burst_length(burst.address, fetch.bytes - requested_bytes_, burst_bytes_);
+    const std::int64_t length = burst_length(burst.address, fetch.contiguous(requested_bytes_), burst_bytes_);
     burst.data = port_.storage(length);
     requested_bytes_ += length;
     port_.requests.push(cycle, std::move(burst));

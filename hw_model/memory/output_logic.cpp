@@ -100,8 +100,9 @@ void OutputLogic::request_residual(std::uint64_t cycle) {
   const std::int64_t channel = d.output_channel + reading_->n_tile() * tiling.lanes;
   const bool contiguous = segment == d.addend_pitch;
   Burst burst;
-  burst.address = static_cast<std::uint64_t>(d.addend_address + position * d.addend_pitch +
-                                             channel * d.addend.bits / 8 + requested_ % segment);
+  burst.address =
+      static_cast<std::uint64_t>(d.addend_address + reading_->pass().batch * d.addend_stride +
+                                 position * d.addend_pitch + channel * d.addend.bits / 8 + requested_ % segment);
   burst.tag = reading_->index();
   const std::int64_t run = contiguous ? total - requested_ : segment - requested_ % segment;
   const std::int64_t length = burst_length(burst.address, run, burst_bytes_);

@@ -1,28 +1,25 @@
-// What the post-processing unit computes on words: no SystemC, bit-exact.
+// What the post-processing unit computes on single words and on windows of them: no SystemC, bit-exact.
 #pragma once
 
 #include <cstdint>
 #include <map>
 
 #include "hw_model/control/descriptor.h"
-#include "hw_model/datapath/converters.h"
 #include "hw_model/datapath/encoder.h"
 #include "hw_model/datapath/mac.h"
+#include "hw_model/ppu/ppu_operand.h"
 
 namespace lpa::hw {
-
-/// A number format as the datapath's wires see it.
-datapath::WordFormat to_word_format(const FormatFields& format);
 
 /// The unit's operators for one layer. The adder works on real values: an operand's logarithm is 2^es*k + ulfx - sf.
 class PpuDatapath {
  public:
-  PpuDatapath(const formats::Arithmetic& arithmetic, const Descriptor& descriptor);
-  PpuDatapath(const PpuDatapath&) = delete;  // The stages point at the converters.
-  PpuDatapath& operator=(const PpuDatapath&) = delete;
+  /// The converters must outlive it.
+  PpuDatapath(const PpuConverters& converters, const formats::Arithmetic& arithmetic, const Descriptor& descriptor);
 
-  /// Sum of two words of different formats, as a word of the output format.
-  std::uint8_t add(std::uint8_t a, const FormatFields& a_format, std::uint8_t b, const FormatFields& b_format);
+  /// Sum of a word and a residual (of the `addend` format) as a word of the output format. The word is of the `encoded`
+  /// format in a product, otherwise of the input's.
+  std::uint8_t add(std::uint8_t word, std::uint8_t residual);
 
   /// Negative becomes zero; NaR stays.
   std::uint8_t relu(std::uint8_t word) const;
@@ -38,15 +35,16 @@ class PpuDatapath {
   const formats::AccumulateEvents& events() const { return events_; }
 
  private:
-  formats::Psum accumulate(const formats::Psum& sum, std::uint8_t word, const FormatFields& format);
+  formats::Psum accumulate(const formats::Psum& sum, const PpuOperand& operand);
   const datapath::Encoder& encoder(int count);
 
-  formats::Arithmetic arithmetic_;
+  const PpuConverters& converters_;
+  const formats::Arithmetic& arithmetic_;
   FormatFields input_, output_;
-  datapath::LogLinearConverter to_linear_;
-  datapath::LinearLogConverter to_log_;
+  PpuDecoder word_decoder_, residual_decoder_;  ///< Only of layers that add or average.
   datapath::AddStage adder_;
   std::map<int, datapath::Encoder> encoders_;  ///< By the count they divide by.
+  const datapath::Encoder* undivided_ = nullptr;
   formats::AccumulateEvents events_;
 };
 

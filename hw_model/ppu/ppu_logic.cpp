@@ -8,6 +8,7 @@ namespace lpa::hw {
 PpuLogic::PpuLogic(const MachineConfig& config, FillLogic& input_buffer, OutputStore& store, OutputLogic& output)
     : lanes_(config.ppu.lanes),
       arithmetic_(config.arithmetic),
+      converters_(config.arithmetic),
       input_buffer_(input_buffer),
       store_(store),
       output_(output),
@@ -50,10 +51,20 @@ void PpuLogic::start(const Job& job) {
   if (schedule_ == nullptr) return;
   const Descriptor& d = schedule_->descriptor();
   visit_.emplace(*schedule_);
-  datapath_.emplace(arithmetic_, d);
+  datapath_.emplace(converters_, arithmetic_, d);
+  row_datapath_.reset();
+  if (d.works_on_rows()) {
+    row_datapath_.emplace(converters_, arithmetic_, d, schedule_->parameters());
+    row_.resize(static_cast<std::size_t>(d.in_c));
+    row_result_.resize(row_.size());
+  }
   events_before_ = {saturations_, nar_operands_};
-  const bool pools = d.operation() == LayerOp::max_pool || d.operation() == LayerOp::average_pool;
-  element_cost_ = pools ? d.kernel_h * d.kernel_w : 1;
+  window_ = d.uses_array() ? 1 : d.kernel_h * d.kernel_w;
+}
+
+std::int64_t PpuLogic::element_cost() const {
+  const Descriptor& d = schedule_->descriptor();
+  return d.works_on_rows() && channel_ == 0 ? 1 + 2 * d.in_c : window_;
 }
 
 void PpuLogic::work(std::uint64_t cycle, const Inputs& inputs) {
@@ -72,17 +83,19 @@ void PpuLogic::work(std::uint64_t cycle, const Inputs& inputs) {
       visit_begin_ = cycle;
       output_.begin_visit(visit_->index(), cycle);
     }
-    const std::int64_t spent = std::min(budget, element_cost_ - credit_);
+    const std::int64_t cost = element_cost();
+    const std::int64_t spent = std::min(budget, cost - credit_);
     budget -= spent;
     credit_ += spent;
     elements_ += static_cast<std::uint64_t>(spent);
     read += spent;
-    if (credit_ < element_cost_) break;
+    if (credit_ < cost) break;
     credit_ = 0;
     store(cycle, compute());
   }
-  saturations_ = events_before_.saturations + datapath_->events().saturations;
-  nar_operands_ = events_before_.nar_products + datapath_->events().nar_products;
+  const formats::AccumulateEvents& events = row_datapath_ ? row_datapath_->events() : datapath_->events();
+  saturations_ = events_before_.saturations + events.saturations;
+  nar_operands_ = events_before_.nar_products + events.nar_products;
   state_ = now;
   if (now != PpuState::working) return;
   const Descriptor& d = schedule_->descriptor();
@@ -119,23 +132,42 @@ PpuState PpuLogic::operands(const Inputs& inputs) const {
 std::uint8_t PpuLogic::compute() {
   if (!values_) return 0;
   const Descriptor& d = schedule_->descriptor();
-  std::uint8_t word = 0;
-  switch (d.operation()) {
+  std::uint8_t word = operate();
+  if (d.adds()) word = datapath_->add(word, residual_word());
+  if (d.has(flag_table)) word = schedule_->parameters()[word];
+  return d.has(flag_relu) ? datapath_->relu(word) : word;
+}
+
+std::uint8_t PpuLogic::operate() {
+  switch (schedule_->descriptor().operation()) {
     case LayerOp::conv:
-      word = store_.word(visit_->index(), position_, channel_);
-      if (d.has(flag_addend)) word = datapath_->add(word, d.encoded, residual_word(), d.addend);
-      break;
-    case LayerOp::add: {
-      const std::int64_t y = schedule_->tiling().band_first_row(visit_->pass().band) + position_ / d.out_w;
-      word = datapath_->add(input_word(y, position_ % d.out_w, channel_), d.input, residual_word(), d.addend);
-      break;
-    }
+      return store_.word(visit_->index(), position_, channel_);
     case LayerOp::max_pool:
     case LayerOp::average_pool:
-      word = pool();
+      return pool();
+    case LayerOp::softmax:
+    case LayerOp::layer_norm:
+      return of_row();
+    case LayerOp::add:
+    case LayerOp::copy:
       break;
   }
-  return d.has(flag_relu) ? datapath_->relu(word) : word;
+  return input_word(input_row(), position_ % schedule_->descriptor().out_w, channel_);
+}
+
+/// The input row of the position of a layer without window.
+std::int64_t PpuLogic::input_row() const {
+  return schedule_->tiling().band_first_row(visit_->pass().band) + position_ / schedule_->descriptor().out_w;
+}
+
+std::uint8_t PpuLogic::of_row() {
+  if (channel_ == 0) {
+    const std::int64_t y = input_row();
+    const std::int64_t x = position_ % schedule_->descriptor().out_w;
+    for (std::size_t c = 0; c < row_.size(); ++c) row_[c] = input_word(y, x, static_cast<std::int64_t>(c));
+    (*row_datapath_)(row_, row_result_);
+  }
+  return row_result_[static_cast<std::size_t>(channel_)];
 }
 
 std::uint8_t PpuLogic::pool() {
@@ -169,9 +201,9 @@ std::uint8_t PpuLogic::input_word(std::int64_t y, std::int64_t x, std::int64_t c
   const Tiling& tiling = schedule_->tiling();
   const Descriptor& d = tiling.d;
   const Pass& pass = visit_->pass();
-  const std::int64_t bit = (d.input_channel + channel) * d.input.bits;
+  const std::int64_t bit = tiling.channel_bit(channel);
   const std::int64_t offset =
-      (y - tiling.input_first_row(pass.band)) * tiling.input_row_bytes() + x * d.input_pitch + bit / 8;
+      (y - tiling.input_first_row(pass.band)) * tiling.input_row_bytes() + x * tiling.pixel_bytes() + bit / 8;
   return word_in_byte(input_buffer_.byte(pass.input_fetch, offset), bit, d.input.bits);
 }
 
@@ -198,8 +230,8 @@ void PpuLogic::finish_position(std::uint64_t cycle) {
   const std::int64_t first_channel = d.output_channel + visit_->n_tile() * tiling.lanes;
   store_.count_write(static_cast<std::int64_t>(segment_.size()));
   Segment segment;
-  segment.address =
-      static_cast<std::uint64_t>(d.output_address + pixel * d.output_pitch + first_channel * d.output.bits / 8);
+  segment.address = static_cast<std::uint64_t>(d.output_address + visit_->pass().batch * d.output_stride +
+                                               pixel * d.output_pitch + first_channel * d.output.bits / 8);
   segment.bytes = std::move(segment_);
   channel_ = 0;
   ++position_;

@@ -1,5 +1,5 @@
-// What the post-processing unit does at an edge of the clock: residual addition, pooling, re-encoding and ReLU on
-// ppu.lanes elements per cycle. No SystemC: both models of the machine run it.
+// What the post-processing unit does at an edge of the clock: residual addition, tables, pooling, softmax, layer
+// normalisation and ReLU on ppu.lanes elements per cycle. No SystemC: both models of the machine run it.
 #pragma once
 
 #include <cstdint>
@@ -11,13 +11,15 @@
 #include "hw_model/memory/output_logic.h"
 #include "hw_model/memory/output_store.h"
 #include "hw_model/ppu/ppu_datapath.h"
+#include "hw_model/ppu/row_datapath.h"
 
 namespace lpa::hw {
 
 /// Elements are processed in the order (position, channel) of each visit. A convolution's element is an encoded word,
 /// with its residual if there is one: 1 lane-cycle. An addition's element is a pair of words: 1. A pool's output
-/// element takes one lane-cycle per window position, padding included. An element is taken as soon as its operands are
-/// there; its result is handed to the output engine with the last channel of its position.
+/// element takes one lane-cycle per window position, padding included; a channel of a softmax or layer normalisation
+/// takes three: two passes over all channels of a position come before its first result. An element is taken as soon as
+/// its operands are there; its result is handed to the output engine with the last channel of its position.
 /// A visit begins when its half of the output buffer is drained; of a convolution the sequencer has seen to that.
 class PpuLogic {
  public:
@@ -54,8 +56,12 @@ class PpuLogic {
   void start(const Job& job);
   void work(std::uint64_t cycle, const Inputs& inputs);
   PpuState operands(const Inputs& inputs) const;
+  std::int64_t element_cost() const;
   std::uint8_t compute();
+  std::uint8_t operate();
   std::uint8_t pool();
+  std::uint8_t of_row();
+  std::int64_t input_row() const;
   std::uint8_t input_word(std::int64_t y, std::int64_t x, std::int64_t channel) const;
   std::uint8_t residual_word() const;
   void store(std::uint64_t cycle, std::uint8_t word);
@@ -64,6 +70,7 @@ class PpuLogic {
 
   int lanes_;
   const formats::Arithmetic& arithmetic_;
+  PpuConverters converters_;
   FillLogic& input_buffer_;
   OutputStore& store_;
   OutputLogic& output_;
@@ -73,16 +80,18 @@ class PpuLogic {
   const Schedule* schedule_ = nullptr;
   std::optional<VisitCursor> visit_;
   std::optional<PpuDatapath> datapath_;
+  std::optional<RowDatapath> row_datapath_;  ///< Of a layer that works on rows.
   std::uint32_t job_number_ = 0;
   bool started_ = false;  ///< At the last edge: the next one says what the unit waits for.
   PpuState state_ = PpuState::idle;
   std::int64_t inputs_released_ = 0;
-  std::int64_t element_cost_ = 1;  ///< Lane-cycles per output element.
+  std::int64_t window_ = 1;        ///< Positions of a pool's window.
   std::int64_t credit_ = 0;        ///< Lane-cycles spent on the element at hand.
   std::int64_t position_ = 0;      ///< Of the visit.
   std::int64_t channel_ = 0;       ///< Of the n-tile.
   std::int64_t words_before_ = 0;  ///< Encoded vectors of earlier visits.
   std::vector<std::uint8_t> segment_;
+  std::vector<std::uint8_t> row_, row_result_;  ///< Words of the position at hand.
   std::uint64_t elements_ = 0;
   std::uint64_t saturations_ = 0, nar_operands_ = 0;
   formats::AccumulateEvents events_before_;  ///< Of earlier layers.

@@ -52,6 +52,7 @@ MachineConfig draw_machine(Choices& c, bool large) {
   config.dma = {c.pick({64, 8, 16, 128}), c.pick({64, 1, 2, 5})};
   draw_memory(c, config);
   config.ppu.lanes = c.pick({16, 1, 3, 8, 40, 100});
+  config.ppu.parameter_kib = c.pick({32, 1});
   draw_arithmetic(c, config.arithmetic);
   config.stall.permille = c.chance(1, 3) ? c.pick({100, 10, 500, 800}) : 0;
   config.stall.seed = c.draw(1, 1000);
@@ -137,7 +138,7 @@ std::vector<std::uint8_t> draw_weights(Choices& c, std::mt19937_64& random, cons
                                        const MachineConfig& config) {
   const bool nars = c.chance(1, 4);
   const auto nar = static_cast<formats::Word>(1u << (d.weight.bits - 1));
-  std::vector<formats::Word> words(static_cast<std::size_t>(d.out_c * d.kernel_h * d.kernel_w * d.in_c));
+  std::vector<formats::Word> words(static_cast<std::size_t>(d.out_c * d.kernel_h * d.kernel_w * d.in_c / d.groups));
   for (auto& word : words) {
     word = static_cast<formats::Word>(random() % (1u << d.weight.bits));
     if (word == nar && !(nars && random() % 16 == 0)) word = 1;
@@ -165,37 +166,106 @@ std::vector<std::uint8_t> draw_map(Choices& c, std::mt19937_64& random, std::int
   return map;
 }
 
+/// What stands in the array: weights, or another map; and what becomes of the sums.
+void draw_product(Choices& c, Descriptor& d, bool gemm) {
+  d.encoded = d.output;
+  d.scale = c.draw(0, 2048) - 1024;
+  d.psum_lsb = -c.draw(2, 20);
+  d.weight = draw_format(c, draw_bits(c));
+  if (gemm && c.chance(1, 2)) {
+    d.weight = draw_format(c, 8);
+    d.weight_layout = c.draw(1, 2);
+    d.weight_pitch = (d.layout() == hw::WeightLayout::rows ? d.out_c : d.in_c) + c.pick({0, 0, 1, 40});
+  } else if (c.chance(1, 4)) {
+    d.groups = c.draw(1, 6);
+    d.in_c = d.groups * c.draw(1, 3);
+    d.out_c = d.groups * c.draw(1, 3);
+  }
+  if (c.chance(1, 3)) {
+    d.flags |= hw::flag_addend;
+    d.encoded = draw_format(c, draw_bits(c));
+  } else if (c.chance(1, 4)) {
+    d.flags |= hw::flag_table;
+    d.encoded = draw_format(c, draw_bits(c));
+  }
+}
+
 Descriptor draw_shape(Choices& c, bool large) {
   Descriptor d;
-  const int kind = c.draw(0, 9);
-  const bool gemm = kind >= 5 && kind <= 6;
-  d.op = kind <= 6 ? 0 : kind - 6;
-  const bool conv = d.uses_array();
-  const bool adds = d.operation() == hw::LayerOp::add;
-  d.in_c = c.draw(1, gemm ? 80 : 20);
-  d.out_c = conv ? c.draw(1, gemm ? 70 : 30) : d.in_c;
-  if (adds) {
+  const int kind = c.draw(0, 13);
+  const bool gemm = kind >= 5 && kind <= 7;
+  d.op = kind <= 7 ? 0 : kind - 7;
+  const hw::LayerOp op = d.operation();
+  const bool window = d.uses_array() || op == hw::LayerOp::max_pool || op == hw::LayerOp::average_pool;
+  d.in_c = c.draw(1, gemm || !window ? 80 : 20);
+  d.out_c = d.uses_array() ? c.draw(1, gemm ? 70 : 30) : d.in_c;
+  if (window) {
+    draw_window(c, d, gemm, large);
+  } else {
     d.in_h = d.out_h = c.draw(1, 10);
     d.in_w = d.out_w = c.draw(1, 12);
-  } else {
-    draw_window(c, d, gemm, large);
   }
   d.input = draw_format(c, draw_bits(c));
-  d.output = d.operation() == hw::LayerOp::max_pool ? d.input : draw_format(c, draw_bits(c));
-  if (conv) {
-    d.weight = draw_format(c, draw_bits(c));
-    d.encoded = d.output;
-    d.scale = c.draw(0, 2048) - 1024;
-    d.psum_lsb = -c.draw(2, 20);
-    if (c.chance(1, 3)) {
-      d.flags |= hw::flag_addend;
-      d.encoded = draw_format(c, draw_bits(c));
-    }
+  d.output = op == hw::LayerOp::max_pool ? d.input : draw_format(c, draw_bits(c));
+  if (d.uses_array()) draw_product(c, d, gemm);
+  if (op == hw::LayerOp::copy) {
+    if (c.chance(1, 2)) d.flags |= hw::flag_table;
+    if (!d.has(hw::flag_table)) d.output = d.input;
   }
+  if (op == hw::LayerOp::layer_norm && c.chance(3, 4)) d.epsilon = -c.draw(0, 6000);
   if (d.adds()) d.addend = draw_format(c, draw_bits(c));
   if (c.chance(1, 2)) d.flags |= hw::flag_relu;
   if (d.operation() == hw::LayerOp::average_pool && c.chance(1, 2)) d.flags |= hw::flag_count_include_pad;
   return d;
+}
+
+/// Several times the same work: on maps one behind the other or, as heads do, on channels side by side. The pitches are
+/// those of a single one.
+void draw_batch(Choices& c, Descriptor& d) {
+  d.batch = c.chance(1, 3) ? c.draw(2, 4) : 1;
+  if (d.batch == 1) return;
+  const auto advance = [&](std::int64_t& pitch, std::int64_t positions) {
+    if (c.chance(1, 2)) return positions * pitch + c.pick({0, 0, 5});
+    const std::int64_t bytes = pitch;
+    pitch *= d.batch;
+    return bytes;
+  };
+  d.input_stride = c.chance(1, 4) ? c.draw(0, 9) : advance(d.input_pitch, d.in_h * d.in_w);
+  d.output_stride = advance(d.output_pitch, d.out_h * d.out_w);
+  if (d.adds()) d.addend_stride = advance(d.addend_pitch, d.out_h * d.out_w);
+}
+
+/// Bytes of a tensor of that many positions and all of its batch.
+std::int64_t tensor_bytes(const Descriptor& d, std::int64_t positions, std::int64_t pitch, std::int64_t stride) {
+  return positions * pitch + (d.batch - 1) * stride;
+}
+
+/// The stationary operands of all products.
+std::vector<std::uint8_t> draw_stationary(Choices& c, std::mt19937_64& random, Descriptor& d,
+                                          const MachineConfig& config) {
+  const hw::Tiling tiling(d, config);
+  if (d.layout() != hw::WeightLayout::packed) {
+    d.weight_stride = c.pick({0, 3, 64});
+    return draw_map(c, random, tiling.weight_extent() + (d.batch - 1) * d.weight_stride, 8);
+  }
+  std::vector<std::uint8_t> all;
+  for (std::int64_t i = 0; i < d.batch; ++i) {
+    const std::vector<std::uint8_t> one = draw_weights(c, random, d, config);
+    all.insert(all.end(), one.begin(), one.end());
+  }
+  d.weight_stride = tiling.weight_bytes();
+  return all;
+}
+
+/// A table, or scales and shifts near 1.
+std::vector<std::uint8_t> draw_parameters(std::mt19937_64& random, const Descriptor& d) {
+  std::vector<std::uint8_t> bytes = random_bytes(random, d.parameter_bytes());
+  if (d.has(hw::flag_table)) {
+    for (auto& byte : bytes) byte = static_cast<std::uint8_t>(byte & ((1u << d.output.bits) - 1));
+    return bytes;
+  }
+  for (std::size_t i = 1; i < bytes.size(); i += 4) bytes[i] = static_cast<std::uint8_t>(bytes[i] % 8 - 4);
+  return bytes;
 }
 
 /// False if the machine cannot run the layer, whatever the tiling.
@@ -207,6 +277,7 @@ bool add_layer(Choices& c, std::mt19937_64& random, bool large, Case& test, Allo
   d.input_pitch = pitch(c, d.input_channel + d.in_c, d.input.bits);
   d.output_pitch = pitch(c, d.output_channel + d.out_c, d.output.bits);
   if (d.adds()) d.addend_pitch = pitch(c, d.output_channel + d.out_c, d.addend.bits);
+  draw_batch(c, d);
   try {
     driver::map_layer(d, test.config, "case");
   } catch (const driver::MachineError&) {
@@ -220,9 +291,14 @@ bool add_layer(Choices& c, std::mt19937_64& random, bool large, Case& test, Allo
     test.memory.push_back({static_cast<std::uint64_t>(at), std::move(bytes)});
     return at;
   };
-  d.input_address = place(draw_map(c, random, d.in_h * d.in_w * d.input_pitch, d.input.bits));
-  if (d.uses_array()) d.weight_address = place(draw_weights(c, random, d, test.config));
-  if (d.adds()) d.addend_address = place(draw_map(c, random, d.out_h * d.out_w * d.addend_pitch, d.addend.bits));
+  d.input_address =
+      place(draw_map(c, random, tensor_bytes(d, d.in_h * d.in_w, d.input_pitch, d.input_stride), d.input.bits));
+  if (d.uses_array()) d.weight_address = place(draw_stationary(c, random, d, test.config));
+  if (d.adds()) {
+    const std::int64_t bytes = tensor_bytes(d, d.out_h * d.out_w, d.addend_pitch, d.addend_stride);
+    d.addend_address = place(draw_map(c, random, bytes, d.addend.bits));
+  }
+  if (d.parameter_bytes() > 0) d.parameter_address = place(draw_parameters(random, d));
   pending.push_back(d);
   return true;
 }
@@ -243,7 +319,7 @@ Case make_case(Choices& c) {
   }
   test.output_address = static_cast<std::uint64_t>(allocator.next());
   for (Descriptor& d : layers) {
-    d.output_address = allocator.take(c, d.out_h * d.out_w * d.output_pitch);
+    d.output_address = allocator.take(c, tensor_bytes(d, d.out_h * d.out_w, d.output_pitch, d.output_stride));
     test.layers.push_back(d);
   }
   test.end_address = static_cast<std::uint64_t>(allocator.next());

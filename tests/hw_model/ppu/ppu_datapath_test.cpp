@@ -52,16 +52,18 @@ TEST(PpuAdd, EveryPairOfWordsEqualsTheGoldenSum) {
   for (const char* preset : {"wide", "poster"}) {
     const Arithmetic arithmetic = formats::arithmetic_preset(preset);
     Descriptor d;
+    d.op = static_cast<std::int64_t>(LayerOp::add);
     d.input = fields(a_format);
+    d.addend = fields(b_format);
     d.output = fields(output_format);
-    PpuDatapath datapath(arithmetic, d);
+    const PpuConverters converters(arithmetic);
+    PpuDatapath datapath(converters, arithmetic, d);
     for (int a = 0; a < 256; ++a) {
       for (int b = 0; b < 256; ++b) {
         Golden golden(arithmetic, output_format);
         golden.add(a_format, static_cast<Word>(a));
         golden.add(b_format, static_cast<Word>(b));
-        ASSERT_EQ(datapath.add(static_cast<std::uint8_t>(a), fields(a_format), static_cast<std::uint8_t>(b),
-                               fields(b_format)),
+        ASSERT_EQ(datapath.add(static_cast<std::uint8_t>(a), static_cast<std::uint8_t>(b)),
                   golden.result(output_format))
             << a << " + " << b;
       }
@@ -73,28 +75,31 @@ TEST(PpuAdd, OfANarrowAndAWideWordEqualsTheGoldenSum) {
   const Arithmetic arithmetic;
   const LpFormat narrow{4, 1, 2, -77};
   Descriptor d;
+  d.op = static_cast<std::int64_t>(LayerOp::add);
   d.input = fields(narrow);
+  d.addend = fields(b_format);
   d.output = fields(output_format);
-  PpuDatapath datapath(arithmetic, d);
+  const PpuConverters converters(arithmetic);
+  PpuDatapath datapath(converters, arithmetic, d);
   for (int a = 0; a < 16; ++a) {
     for (int b = 0; b < 256; ++b) {
       Golden golden(arithmetic, output_format);
       golden.add(narrow, static_cast<Word>(a));
       golden.add(b_format, static_cast<Word>(b));
-      ASSERT_EQ(
-          datapath.add(static_cast<std::uint8_t>(a), fields(narrow), static_cast<std::uint8_t>(b), fields(b_format)),
-          golden.result(output_format));
+      ASSERT_EQ(datapath.add(static_cast<std::uint8_t>(a), static_cast<std::uint8_t>(b)), golden.result(output_format));
     }
   }
 }
 
 TEST(PpuAdd, ANumberAndItsNegativeGiveZero) {
   Descriptor d;
-  d.input = d.output = fields(a_format);
-  PpuDatapath datapath(Arithmetic{}, d);
+  d.op = static_cast<std::int64_t>(LayerOp::add);
+  d.input = d.addend = d.output = fields(a_format);
+  const Arithmetic arithmetic;
+  const PpuConverters converters(arithmetic);
+  PpuDatapath datapath(converters, arithmetic, d);
   for (int word = 1; word < 128; ++word) {
-    EXPECT_EQ(datapath.add(static_cast<std::uint8_t>(word), d.input, static_cast<std::uint8_t>(256 - word), d.input),
-              0);
+    EXPECT_EQ(datapath.add(static_cast<std::uint8_t>(word), static_cast<std::uint8_t>(256 - word)), 0);
   }
 }
 
@@ -103,7 +108,9 @@ TEST(PpuRelu, KeepsZeroNaRAndPositivesOfEveryWidth) {
     const LpFormat format{bits, 0, bits - 1, 0};
     Descriptor d;
     d.output = fields(format);
-    const PpuDatapath datapath(Arithmetic{}, d);
+    const Arithmetic arithmetic;
+    const PpuConverters converters(arithmetic);
+    PpuDatapath datapath(converters, arithmetic, d);
     for (int word = 0; word < format.word_count(); ++word) {
       const auto w = static_cast<std::uint8_t>(word);
       const double value = formats::decode(format, w);
@@ -116,7 +123,9 @@ TEST(PpuMax, IsTheLargerValueOrNaRForEveryPair) {
   for (const LpFormat& format : {a_format, LpFormat{4, 1, 2, 9}, LpFormat{2, 0, 1, 0}}) {
     Descriptor d;
     d.input = d.output = fields(format);
-    const PpuDatapath datapath(Arithmetic{}, d);
+    const Arithmetic arithmetic;
+    const PpuConverters converters(arithmetic);
+    PpuDatapath datapath(converters, arithmetic, d);
     for (int a = 0; a < format.word_count(); ++a) {
       for (int b = 0; b < format.word_count(); ++b) {
         const double x = formats::decode(format, static_cast<Word>(a));
@@ -132,9 +141,11 @@ TEST(PpuAverage, OfRandomWindowsEqualsTheGoldenOne) {
   std::mt19937 random(1);
   const Arithmetic arithmetic;
   Descriptor d;
+  d.op = static_cast<std::int64_t>(LayerOp::average_pool);
   d.input = fields(a_format);
   d.output = fields(output_format);
-  PpuDatapath datapath(arithmetic, d);
+  const PpuConverters converters(arithmetic);
+  PpuDatapath datapath(converters, arithmetic, d);
   for (int window = 0; window < 3000; ++window) {
     const int count = 1 + window % 64;
     Golden golden(arithmetic, output_format, formats::log2_q8(count));
@@ -152,8 +163,11 @@ TEST(PpuAverage, OfRandomWindowsEqualsTheGoldenOne) {
 TEST(PpuAverage, OfEqualPowersOfTwoIsThatPower) {
   const LpFormat format{8, 1, 3, 0};
   Descriptor d;
+  d.op = static_cast<std::int64_t>(LayerOp::average_pool);
   d.input = d.output = fields(format);
-  PpuDatapath datapath(Arithmetic{}, d);
+  const Arithmetic arithmetic;
+  const PpuConverters converters(arithmetic);
+  PpuDatapath datapath(converters, arithmetic, d);
   const auto one = static_cast<std::uint8_t>(formats::encode(format, 1.0, formats::Rounding::nearest_log));
   for (const int count : {1, 2, 4, 16, 64}) {
     formats::Psum sum;
