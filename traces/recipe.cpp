@@ -51,6 +51,14 @@ std::vector<int> weight_bits(const workloads::LayerGraph& graph, Recipe recipe) 
   return bits;
 }
 
+void set_weight(Trace& trace, std::size_t index, const LpFormat& weight) {
+  const Layer& layer = trace.graph.layers[index];
+  TraceLayer& formats = trace.layers[index];
+  const int scale_q8 = layer.kind == LayerKind::matmul ? product_scale_q8(layer.products) : 0;
+  formats.weight = weight;
+  formats.psum_lsb = psum_lsb_for(layer.k(), weight, trace.operand_format(layer.input), formats.encoded, scale_q8);
+}
+
 }  // namespace
 
 const std::vector<std::string>& recipe_names() {
@@ -64,26 +72,22 @@ Recipe recipe_of(std::string_view name) {
   return static_cast<Recipe>(found - recipe_names().begin());
 }
 
-int psum_lsb_for(std::int64_t k, const LpFormat& weight, const LpFormat& input, const LpFormat& encoded) {
+int psum_lsb_for(std::int64_t k, const LpFormat& weight, const LpFormat& input, const LpFormat& encoded, int scale_q8) {
   constexpr int magnitude_bits = 31;
   constexpr double converter_excess = 0.27;  // log2 of what a coarse log-linear converter may add, below 1.2.
   const double largest_product = log2_of(weight, weight.maxpos_word()) + log2_of(input, input.maxpos_word());
   const double sum = std::log2(static_cast<double>(k)) + largest_product + converter_excess;
   const int safe = static_cast<int>(std::floor(sum)) + 1 - magnitude_bits;
-  const double scale = weight.sf() + input.sf() - encoded.sf();
+  const double scale = weight.sf() + input.sf() - encoded.sf() - scale_q8 / 256.0;
   const int resolving = static_cast<int>(std::floor(log2_of(encoded, encoded.minpos_word()) + scale)) - 1;
   const int holding = static_cast<int>(std::ceil(log2_of(encoded, encoded.maxpos_word()) + scale)) + 1 - magnitude_bits;
   return std::min(safe, std::max(resolving, holding));
 }
 
 void set_weight_bits(Trace& trace, int bits) {
-  for (std::size_t i = 0; i < trace.layers.size(); ++i) {
-    const Layer& layer = trace.graph.layers[i];
-    if (layer.kind != LayerKind::conv) continue;
-    TraceLayer& formats = trace.layers[i];
-    formats.weight = weight_format(bits, layer.k());
-    formats.psum_lsb = psum_lsb_for(layer.k(), formats.weight, trace.operand_format(layer.input), formats.encoded);
-  }
+  for (std::size_t i = 0; i < trace.layers.size(); ++i)
+    if (trace.graph.layers[i].kind == LayerKind::conv)
+      set_weight(trace, i, weight_format(bits, trace.graph.layers[i].k()));
 }
 
 void apply_recipe(Trace& trace, Recipe recipe) {
@@ -94,11 +98,9 @@ void apply_recipe(Trace& trace, Recipe recipe) {
   trace.layers.assign(trace.graph.layers.size(), {});
   for (std::size_t i = 0; i < trace.layers.size(); ++i) {
     const Layer& layer = trace.graph.layers[i];
-    TraceLayer& formats = trace.layers[i];
-    formats.output = formats.encoded = activations;
-    if (!layer.uses_array()) continue;
-    formats.weight = layer.kind == LayerKind::conv ? weight_format(bits[i], layer.k()) : activations;
-    formats.psum_lsb = psum_lsb_for(layer.k(), formats.weight, trace.operand_format(layer.input), formats.encoded);
+    trace.layers[i].output = trace.layers[i].encoded = activations;
+    if (layer.uses_array())
+      set_weight(trace, i, layer.kind == LayerKind::conv ? weight_format(bits[i], layer.k()) : activations);
   }
 }
 

@@ -25,8 +25,8 @@ void apply_recipe(Trace& trace, Recipe recipe);
 void set_weight_bits(Trace& trace, int bits);
 
 /// The position for which sums of k products cannot saturate whatever the words are, unless that leaves the least
-/// word of `encoded` unresolved.
+/// word of `encoded` unresolved. `scale_q8` is product_scale_q8() of a matmul.
 int psum_lsb_for(std::int64_t k, const formats::LpFormat& weight, const formats::LpFormat& input,
-                 const formats::LpFormat& encoded);
+                 const formats::LpFormat& encoded, int scale_q8);
 
 }  // namespace lpa::traces

@@ -352,8 +352,11 @@ class Checker {
     }
     if (!layer().uses_array() || !layer().reencodes())
       require_same("formats.encoded", f.encoded, f.output, "the output's: nothing comes between");
-    if (layer().kind == LayerKind::max_pool)
-      require_same("formats.output", f.output, trace_.operand_format(layer().input), "its input's");
+    const bool moves = layer().kind == LayerKind::copy && layer().addend == no_operand &&
+                       layer().activation.kind == Activation::Kind::none;
+    if (layer().kind == LayerKind::max_pool || moves)
+      require_same("formats.output", f.output, trace_.operand_format(layer().input),
+                   "its input's: words stay as they are");
     if (layer().kind == LayerKind::matmul) {
       require_same("formats.weight", f.weight, trace_.operand_format(layer().stationary), "its stationary operand's");
       require_bytes("input", layer().input, "a matmul's operand");

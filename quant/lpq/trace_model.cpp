@@ -70,7 +70,8 @@ traces::Trace to_trace(const workloads::LayerGraph& graph, const QuantizedModel&
 }
 
 QuantizedModel blank_model(const traces::Trace& trace) {
-  NetworkFormats formats{.input = trace.input, .layers = {}};
+  NetworkFormats formats{.input = trace.input, .constants = {}, .layers = {}};
+  for (const traces::TraceConstant& constant : trace.constants) formats.constants.push_back(constant.format);
   for (const traces::TraceLayer& layer : trace.layers)
     formats.layers.push_back({layer.weight, layer.encoded, layer.output});
   QuantizedModel model = quantize(trace.graph, formats);
@@ -84,11 +85,9 @@ QuantizedModel blank_model(const traces::Trace& trace) {
     }
     if (layer.kind == LayerKind::layer_norm) model.layers[i].norm.assign(channels(layer), {});
   }
-  model.constants.resize(trace.constants.size());
   for (std::size_t i = 0; i < model.constants.size(); ++i) {
     const workloads::ConstantMap& map = trace.graph.constants[i];
     const auto size = [](int extent) { return static_cast<std::size_t>(extent); };
-    model.constants[i] = {trace.constants[i].format, {}};
     model.constants[i].words.assign(size(map.h) * size(map.w) * size(map.c), 0);
   }
   return model;
