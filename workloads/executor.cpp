@@ -45,21 +45,15 @@ Dims dims_of(const std::vector<int>& values, int minus = 0) {
   return dims;
 }
 
-/// Copies the box of `count` elements a side; positions advance by `step` in the source and by 1 in the destination.
-void copy_box(const std::vector<float>& source, const Shape& source_shape, const Shape& first, const Shape& step,
-              std::vector<float>& destination, const Shape& destination_shape, const Shape& at, const Shape& count) {
-  const std::size_t rank = count.size();
-  Shape index(rank, 0);
-  while (true) {
-    std::int64_t from = 0, to = 0;
-    for (std::size_t i = 0; i < rank; ++i) {
-      from = from * source_shape[i] + first[i] + index[i] * step[i];
-      to = to * destination_shape[i] + at[i] + index[i];
-    }
-    destination[static_cast<std::size_t>(to)] = source[static_cast<std::size_t>(from)];
-    std::size_t axis = rank;
-    while (axis > 0 && ++index[axis - 1] == count[axis - 1]) index[--axis] = 0;
-    if (axis == 0) return;
+/// Copies a tensor into a larger one, with its first element at `at`.
+void copy_box(const std::vector<float>& source, const Shape& shape, std::vector<float>& destination,
+              const Shape& destination_shape, const std::vector<int>& at) {
+  Shape index(shape.size(), 0);
+  for (const float element : source) {
+    std::int64_t to = 0;
+    for (std::size_t i = 0; i < shape.size(); ++i) to = to * destination_shape[i] + at[i] + index[i];
+    destination[static_cast<std::size_t>(to)] = element;
+    for (std::size_t axis = shape.size(); axis > 0 && ++index[axis - 1] == shape[axis - 1];) index[--axis] = 0;
   }
 }
 
@@ -111,6 +105,7 @@ class Executor::Implementation {
     }
 
     const ThreadCount scope(threads_);
+    hooked_ = hooked_ || hook;
     std::vector<float>& source = buffer(input_);
     for (std::size_t image = 0; image < images; ++image) {
       std::copy_n(input.data.begin() + static_cast<std::ptrdiff_t>(image * source.size()), source.size(),
@@ -225,14 +220,22 @@ class Executor::Implementation {
                                             dense({n, k}, Tag::ab), gemm.bias);
   }
 
-  void add(const Node& node, const Relu&) {
+  void add_eltwise(const Node& node, dnnl::algorithm algorithm, float alpha = 0, float beta = 0) {
     const memory::desc flat = dense({element_count(shape_of(node.output))}, Tag::a);
-    const dnnl::eltwise_forward::desc description(dnnl::prop_kind::forward_inference, dnnl::algorithm::eltwise_relu,
-                                                  flat, 0.0f, 0.0f);
+    const dnnl::eltwise_forward::desc description(dnnl::prop_kind::forward_inference, algorithm, flat, alpha, beta);
     const dnnl::eltwise_forward::primitive_desc chosen(description, own_scratchpad(), engine_);
     execute_later(dnnl::eltwise_forward(chosen), {{DNNL_ARG_SRC, view(node.inputs[0], flat)},
                                                   {DNNL_ARG_DST, view(node.output, flat)},
                                                   {DNNL_ARG_SCRATCHPAD, memory(chosen.scratchpad_desc(), engine_)}});
+  }
+
+  void add(const Node& node, const Relu&) { add_eltwise(node, dnnl::algorithm::eltwise_relu); }
+  void add(const Node& node, const Gelu&) { add_eltwise(node, dnnl::algorithm::eltwise_gelu_erf); }
+  void add(const Node& node, const Clip& clip) {
+    add_eltwise(node, dnnl::algorithm::eltwise_clip, clip.low, clip.high);
+  }
+  void add(const Node& node, const Scale& scale) {
+    add_eltwise(node, dnnl::algorithm::eltwise_linear, scale.factor);
   }
 
   void add(const Node& node, const Add&) {
@@ -271,18 +274,75 @@ class Executor::Implementation {
   }
 
   void add(const Node& node, const Pad& pad) {
-    const Shape begins(pad.begins.begin(), pad.begins.end());
-    steps_.emplace_back([this, input = node.inputs[0], output = node.output, begins, value = pad.value] {
-      const Shape& shape = shape_of(input);
-      const Shape zeros(shape.size(), 0), ones(shape.size(), 1);
+    steps_.emplace_back([this, input = node.inputs[0], output = node.output, begins = pad.begins, value = pad.value] {
       std::ranges::fill(buffer(output), value);
-      copy_box(buffer(input), shape, zeros, ones, buffer(output), shape_of(output), begins, shape);
+      copy_box(buffer(input), shape_of(input), buffer(output), shape_of(output), begins);
     });
   }
 
-  template <class Other>
-  void add(const Node& node, const Other&) {
-    throw InputError(fmt::format("{}: node '{}' ({}): not there yet", file_, node.name, node.op));
+  /// Copies words, one by one, from all inputs laid end to end.
+  void add(const Node& node, const Move& move) {
+    steps_.emplace_back([this, inputs = node.inputs, output = node.output, source = move.source] {
+      const std::vector<float>* from = &buffer(inputs[0]);
+      if (inputs.size() > 1) {
+        joined_.clear();
+        for (const int input : inputs) joined_.insert(joined_.end(), buffer(input).begin(), buffer(input).end());
+        from = &joined_;
+      }
+      std::vector<float>& to = buffer(output);
+      for (std::size_t i = 0; i < source.size(); ++i)
+        to[i] = source[i] < 0 ? 0.0f : (*from)[static_cast<std::size_t>(source[i])];
+    });
+  }
+
+  void add(const Node& node, const MatMul&) {
+    const Shape &a = shape_of(node.inputs[0]), &b = shape_of(node.inputs[1]);
+    const std::int64_t m = a[a.size() - 2], k = a.back(), n = b.back();
+    const std::int64_t count = element_count(a) / (m * k);
+    const memory::desc left = dense({count, m, k}, Tag::abc), right = dense({count, k, n}, Tag::abc);
+    const memory::desc product = dense({count, m, n}, Tag::abc);
+    const dnnl::matmul::primitive_desc chosen({left, right, product}, own_scratchpad(), engine_);
+    execute_later(dnnl::matmul(chosen), {{DNNL_ARG_SRC, view(node.inputs[0], left)},
+                                         {DNNL_ARG_WEIGHTS, view(node.inputs[1], right)},
+                                         {DNNL_ARG_DST, view(node.output, product)},
+                                         {DNNL_ARG_SCRATCHPAD, memory(chosen.scratchpad_desc(), engine_)}});
+  }
+
+  /// The value as rows along its last axis.
+  memory::desc rows_of(int value) const {
+    const Shape& shape = shape_of(value);
+    return dense({element_count(shape) / shape.back(), shape.back()}, Tag::ab);
+  }
+
+  void add(const Node& node, const Softmax&) {
+    const memory::desc rows = rows_of(node.output);
+    const dnnl::softmax_forward::desc description(dnnl::prop_kind::forward_inference, rows, 1);
+    const dnnl::softmax_forward::primitive_desc chosen(description, own_scratchpad(), engine_);
+    execute_later(dnnl::softmax_forward(chosen), {{DNNL_ARG_SRC, view(node.inputs[0], rows)},
+                                                  {DNNL_ARG_DST, view(node.output, rows)},
+                                                  {DNNL_ARG_SCRATCHPAD, memory(chosen.scratchpad_desc(), engine_)}});
+  }
+
+  void add(const Node& node, const LayerNorm& norm) {
+    const memory::desc rows = rows_of(node.output), parameters = dense({rows.dims()[1]}, Tag::a);
+    const dnnl::layer_normalization_forward::desc description(
+        dnnl::prop_kind::forward_inference, rows, norm.epsilon,
+        dnnl::normalization_flags::use_scale | dnnl::normalization_flags::use_shift);
+    const dnnl::layer_normalization_forward::primitive_desc chosen(description, own_scratchpad(), engine_);
+    execute_later(dnnl::layer_normalization_forward(chosen),
+                  {{DNNL_ARG_SRC, view(node.inputs[0], rows)},
+                   {DNNL_ARG_SCALE, constant(norm.scale, parameters, parameters)},
+                   {DNNL_ARG_SHIFT, constant(norm.shift, parameters, parameters)},
+                   {DNNL_ARG_DST, view(node.output, rows)},
+                   {DNNL_ARG_SCRATCHPAD, memory(chosen.scratchpad_desc(), engine_)}});
+  }
+
+  /// Filled once, and anew for each image if a hook may have changed it.
+  void add(const Node& node, const Constant& constant) {
+    std::ranges::copy(constant.value.data, buffer(node.output).begin());
+    steps_.emplace_back([this, output = node.output, data = constant.value.data] {
+      if (hooked_) std::ranges::copy(data, buffer(output).begin());
+    });
   }
 
   void add(const Node& node, const Reshape&) {
@@ -299,6 +359,8 @@ class Executor::Implementation {
   std::vector<std::vector<float>> buffers_;   ///< One a value, row-major; the primitives point into them.
   std::vector<std::function<void()>> steps_;  ///< One a node.
   std::vector<int> outputs_;                  ///< The value that each step computes.
+  std::vector<float> joined_;                 ///< Several inputs of a Move.
+  bool hooked_ = false;                       ///< There has been a hook, which may have changed the constants.
 };
 
 Executor::Executor(const Network& network, int threads)

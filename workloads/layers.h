@@ -150,7 +150,8 @@ struct LayerGraph {
 /// size; finds the operands of products of computed values where they stand; copies what no layer can read or write
 /// where it stands. A layer's result is the row-major value with (c, h, w) changed to (h, w, c), except that the last
 /// axis of a value 1 x M x K, and of every result of a product with weights, softmax or layer normalisation, is the
-/// channels. Throws InputError naming the node that the accelerator cannot run, and why.
-LayerGraph lower(const Network& network);
+/// channels. The weights become the layers': move a network that is of no more use. Throws InputError naming the node
+/// that the accelerator cannot run, and why.
+LayerGraph lower(Network network);
 
 }  // namespace lpa::workloads

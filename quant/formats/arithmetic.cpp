@@ -1,7 +1,6 @@
 #include "quant/formats/arithmetic.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -228,13 +227,30 @@ PsumEncoder::PsumEncoder(const Arithmetic& arithmetic, const LpFormat& output, i
   };
   const Word minpos = output.minpos_word();
   const std::int64_t smallest_q15 = std::int64_t{2} * log2_q14(output, minpos);
-  first_at_.push_back(arithmetic.flush ? first_at(smallest_q15 - (1 << fine_bits), true)
-                                       : std::numeric_limits<std::int32_t>::min());
+  std::vector<std::int32_t> limits{first_at(smallest_q15 - (1 << fine_bits), true)};
   for (int word = minpos; word < output.maxpos_word(); ++word) {
     const auto upper = static_cast<Word>(word + 1);
     const std::int64_t middle_q15 = log2_q14(output, static_cast<Word>(word)) + log2_q14(output, upper);
-    first_at_.push_back(first_at(middle_q15, upper % 2 == 0));
+    limits.push_back(first_at(middle_q15, upper % 2 == 0));
   }
+  make_cells(limits, arithmetic.flush);
+}
+
+void PsumEncoder::make_cells(const std::vector<std::int32_t>& limits, bool flush) {
+  std::int32_t spacing = 1 << work_bits_;
+  for (std::size_t i = 1; i < limits.size(); ++i) spacing = std::min(spacing, limits[i] - limits[i - 1]);
+  const std::int32_t length =
+      spacing <= 1 ? 1 : static_cast<std::int32_t>(std::bit_floor(static_cast<std::uint32_t>(spacing)));
+  cell_bits_ = std::countr_zero(static_cast<std::uint32_t>(length));
+  first_log_ = limits.front() - length;
+  std::size_t reached = 0;
+  for (std::int32_t start = first_log_; start <= limits.back(); start += length) {
+    while (reached < limits.size() && limits[reached] <= start) ++reached;
+    const bool more = reached < limits.size() && limits[reached] < start + length;
+    cells_.push_back(
+        {static_cast<std::int32_t>(reached), more ? limits[reached] : std::numeric_limits<std::int32_t>::max()});
+  }
+  if (!flush) cells_.front().reached = 1;
 }
 
 PsumEncoder PsumEncoder::for_ppu(const Arithmetic& arithmetic, const LpFormat& output, int scale_q8) {
@@ -248,19 +264,19 @@ Word PsumEncoder::operator()(const Psum& psum) const {
   const auto bits = static_cast<std::uint32_t>(psum.value);
   const std::uint32_t magnitude = negative ? 0u - bits : bits;
 
-  const int leading = 31 - std::countl_zero(magnitude);
-  const std::uint64_t fraction = ((std::uint64_t{magnitude} << log_bits_) >> leading) & (log_table_.size() - 1);
-  const int exponent = leading + exponent_offset_ + (exponent_used_ ? psum.exponent : 0);
-  const std::int32_t log = exponent * (1 << work_bits_) + log_table_[fraction] - scale_;
+  const int exponent = exponent_offset_ + (exponent_used_ ? psum.exponent : 0);
+  return from_work_log(negative, work_log(magnitude) + exponent * (1 << work_bits_) - scale_);
+}
 
-  // The number of limits that are reached: a search of fixed depth without branches.
-  const std::int32_t* base = first_at_.data();
-  for (std::size_t length = first_at_.size(); length > 1;) {
-    const std::size_t half = length / 2;
-    base += half * static_cast<std::size_t>(log >= base[half - 1]);
-    length -= half;
-  }
-  const int reached = static_cast<int>(base - first_at_.data()) + (log >= *base ? 1 : 0);
+Word PsumEncoder::from_log(bool negative, std::int32_t log_q8) const {
+  return from_work_log(negative, log_q8 * (1 << (work_bits_ - q8_bits)) - scale_);
+}
+
+Word PsumEncoder::from_work_log(bool negative, std::int32_t log) const {
+  const std::int32_t cell =
+      std::clamp((log - first_log_) >> cell_bits_, 0, static_cast<std::int32_t>(cells_.size()) - 1);
+  const Cell& at = cells_[static_cast<std::size_t>(cell)];
+  const int reached = at.reached + (log >= at.limit ? 1 : 0);
   if (reached == 0) return output_.zero_word();
   const int word = output_.minpos_word() + reached - 1;
   return static_cast<Word>(negative ? output_.word_count() - word : word);

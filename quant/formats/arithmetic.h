@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -161,7 +162,24 @@ class PsumEncoder {
   static PsumEncoder for_ppu(const Arithmetic& arithmetic, const LpFormat& output, int scale_q8);
   Word operator()(const Psum& psum) const;
 
+  /// The word of +-2^(log_q8 / 2^8): what follows the table. The scale is subtracted here too.
+  Word from_log(bool negative, std::int32_t log_q8) const;
+  /// log2 of an integer that is not 0, in units of 2^-8: the leading one's place and the table, which is truncated to 8
+  /// fraction bits.
+  std::int32_t magnitude_log_q8(std::uint32_t magnitude) const { return work_log(magnitude) >> (work_bits_ - 8); }
+
  private:
+  /// log2 of an integer that is not 0, with work_bits_ fraction bits.
+  std::int32_t work_log(std::uint32_t magnitude) const {
+    const int leading = 31 - std::countl_zero(magnitude);
+    const std::uint64_t fraction = ((std::uint64_t{magnitude} << log_bits_) >> leading) & (log_table_.size() - 1);
+    return leading * (1 << work_bits_) + log_table_[fraction];
+  }
+  /// The word of a log, scale subtracted, with work_bits_ fraction bits.
+  Word from_work_log(bool negative, std::int32_t log) const;
+  /// `limits`: the least log of each positive word from minpos on, ascending. Without flush minpos has none.
+  void make_cells(const std::vector<std::int32_t>& limits, bool flush);
+
   LpFormat output_;
   int log_bits_;
   int work_bits_ = 8;        ///< Fraction bits of the logs below.
@@ -169,7 +187,15 @@ class PsumEncoder {
   bool exponent_used_ = true;
   std::int32_t scale_ = 0;
   std::vector<std::int32_t> log_table_;  ///< log2(1.f) by the bits of f.
-  std::vector<std::int32_t> first_at_;   ///< Ascending: the least log of each positive word from minpos on.
+
+  /// A piece of the logs' axis in which at most one more word begins.
+  struct Cell {
+    std::int32_t reached = 0;  ///< Words that begin at or below the cell's first log.
+    std::int32_t limit = 0;    ///< The log at which the next one begins, if within the cell.
+  };
+  int cell_bits_ = 0;  ///< log2 of a cell's length.
+  std::int32_t first_log_ = 0;
+  std::vector<Cell> cells_;
 };
 
 }  // namespace lpa::formats

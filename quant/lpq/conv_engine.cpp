@@ -16,14 +16,6 @@ using workloads::LayerGeometry;
 /// Positions computed at a time: few enough that their operands stay in the cache.
 constexpr int panel_positions = 128;
 
-int fixed_lsb(const QuantizedLayer& quantized, const formats::Arithmetic& arithmetic) {
-  return arithmetic.psum == formats::PsumKind::fixed ? quantized.psum_lsb + (32 - arithmetic.fixed_bits) : 0;
-}
-
-int encoder_scale(const QuantizedLayer& quantized, const formats::LpFormat& input) {
-  return quantized.weight.sf_q8 + input.sf_q8 - quantized.encoded.sf_q8;
-}
-
 }  // namespace
 
 /// The input's words, channel by channel, with the padding around them as zeros.
@@ -33,11 +25,8 @@ struct ConvEngine::Planes {
 };
 
 ConvEngine::ConvEngine(const workloads::Layer& layer, const QuantizedLayer& quantized, const formats::LpFormat& input,
-                       const formats::Arithmetic& arithmetic)
-    : layer_(layer),
-      kernel_(arithmetic, quantized.weight, input, fixed_lsb(quantized, arithmetic)),
-      encoder_(arithmetic, quantized.encoded, quantized.weight.n, fixed_lsb(quantized, arithmetic),
-               encoder_scale(quantized, input)) {
+                       KernelCache& kernels)
+    : layer_(layer), kernel_(kernels.kernel(quantized, input)), encoder_(kernels.encoder(quantized, input)) {
   for (const formats::BiasTerm& bias : quantized.bias) start_.push_back(kernel_.scalar().start(bias));
   const auto depth = static_cast<std::size_t>(layer_.k());
   const auto channels = static_cast<std::size_t>(layer_.n());

@@ -18,14 +18,16 @@ namespace lpa::lpq {
 struct FitOptions {
   int weight_bits = 8;                             ///< 8, 4 or 2.
   std::map<std::string, int> layer_weight_bits{};  ///< By layer name, instead of weight_bits.
-  int activation_bits = 8;                         ///< 8, 4 or 2; of the input and of every layer's output.
+  int activation_bits = 8;                         ///< 8, 4 or 2; of the input, constants and layers' outputs that
+                                                   ///< need not be bytes (must_have_bytes()).
   int threads = 1;                                 ///< The result does not depend on it.
   std::uint64_t seed = 1;                          ///< Of the sampling of activations.
 };
 
 /// The formats of every tensor. Weights: least squared error of the words nearest_linear. Activations: least squared
 /// error of the words that the encoder would make of the fp32 network's values on the calibration images (1 x C x H x W
-/// each), of which at most about 200,000 per tensor are drawn; the network's input is rounded nearest_linear.
+/// each), of which at most about 200,000 per tensor are drawn; the network's input and constants are rounded
+/// nearest_linear. Sums of products of computed values may be four times as large as the calibration images prove.
 /// Throws workloads::InputError for an option that is not legal, an unknown layer name or a value that is not finite;
 /// Cancelled if `cancel` is set.
 NetworkFormats fit_formats(const workloads::Network& network, const workloads::LayerGraph& graph,

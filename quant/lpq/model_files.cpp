@@ -25,7 +25,7 @@ using workloads::LayerGraph;
 using workloads::LayerKind;
 using workloads::StoredTensor;
 
-constexpr int schema_version = 1;
+constexpr int schema_version = 2;
 constexpr const char* json_name = "quant.json";
 constexpr const char* weights_name = "weights.safetensors";
 
@@ -120,16 +120,22 @@ class Fields {
     return value.get<Integer>();
   }
 
-  /// A format under `field`.format.
-  LpFormat format(const char* field) const {
-    const Fields inner = object(field);
+  /// The object's field "format".
+  LpFormat format() const {
     try {
-      const LpFormat format = formats::parse_lp_format(inner.text("format"));
-      if (const std::string wrong = check_machine_format(format); !wrong.empty()) inner.fail("format", wrong);
+      const LpFormat format = formats::parse_lp_format(text("format"));
+      require_format(check_machine_format(format));
       return format;
     } catch (const formats::FormatError& error) {
-      inner.fail("format", error.what());
+      fail("format", error.what());
     }
+  }
+
+  /// The same for an operand of the graph.
+  LpFormat format(const LayerGraph& graph, int operand) const {
+    const LpFormat result = format();
+    require_format(check_operand_format(graph, operand, result));
+    return result;
   }
 
   void expect_same(const char* field, const LpFormat& format, const LpFormat& right, const char* why) const {
@@ -138,6 +144,10 @@ class Fields {
   }
 
  private:
+  void require_format(const std::string& wrong) const {
+    if (!wrong.empty()) fail("format", wrong);
+  }
+
   std::string path(const char* field) const { return where_.empty() ? field : where_ + "." + field; }
 
   const json& at(const char* field) const {
@@ -170,26 +180,31 @@ struct WeightsFile {
   workloads::SafeTensors content;
 };
 
+/// Packed words of a format; none may be NaR.
+std::vector<formats::Word> read_words(const WeightsFile& file, const std::string& name, std::size_t count,
+                                      const LpFormat& format) {
+  const auto bits = static_cast<std::size_t>(format.n);
+  const auto& bytes = tensor_data<std::uint8_t>(file.content, file.name, name, (count * bits + 7) / 8, "U8");
+  std::vector<formats::Word> words = unpack_words(bytes, format.n, count);
+  if (pack_words(words, format.n) != bytes) {
+    throw InputError(fmt::format("{}: tensor \"{}\": the bits behind the last word must be 0", file.name, name));
+  }
+  const auto nar = std::find(words.begin(), words.end(), format.nar_word());
+  if (nar != words.end()) {
+    throw InputError(fmt::format("{}: tensor \"{}\": word {} is NaR but must be a real number", file.name, name,
+                                 nar - words.begin()));
+  }
+  return words;
+}
+
 void read_weights(const Fields& fields, const Layer& layer, const WeightsFile& file, QuantizedLayer& quantized) {
-  quantized.weight = fields.format("weight");
   const Fields weight = fields.object("weight");
+  quantized.weight = weight.format();
   if (const json right = weight_shape(layer); weight.array("shape") != right) {
     weight.fail("shape", fmt::format("is {} but must be {}", weight.array("shape").dump(), right.dump()));
   }
   quantized.weight_shape = weight_shape(layer);
-  const std::size_t count = layer.weights.size();
-  const auto bits = static_cast<std::size_t>(quantized.weight.n);
-  const std::string name = weight.text("tensor");
-  const auto& bytes = tensor_data<std::uint8_t>(file.content, file.name, name, (count * bits + 7) / 8, "U8");
-  quantized.weights = unpack_words(bytes, quantized.weight.n, count);
-  if (pack_words(quantized.weights, quantized.weight.n) != bytes) {
-    throw InputError(fmt::format("{}: tensor \"{}\": the bits behind the last word must be 0", file.name, name));
-  }
-  const auto nar = std::find(quantized.weights.begin(), quantized.weights.end(), quantized.weight.nar_word());
-  if (nar != quantized.weights.end()) {
-    throw InputError(fmt::format("{}: tensor \"{}\": word {} is NaR but must be a real number", file.name, name,
-                                 nar - quantized.weights.begin()));
-  }
+  quantized.weights = read_words(file, weight.text("tensor"), layer.weights.size(), quantized.weight);
 }
 
 void read_bias(const Fields& fields, const Layer& layer, const WeightsFile& file, QuantizedLayer& quantized) {
@@ -218,65 +233,103 @@ QuantizedLayer read_layer(const Fields& fields, const LayerGraph& graph, const Q
   quantized.name = layer.name;
   quantized.op = layer.op;
   quantized.kind = layer.kind;
-  quantized.encoded = fields.format("encoded");
-  quantized.output = fields.format("output");
-  if (layer.kind != LayerKind::conv || layer.addend == workloads::no_operand) {
-    fields.expect_same("encoded", quantized.encoded, quantized.output, "the output's: no residual is added");
+  quantized.encoded = fields.object("encoded").format();
+  quantized.output = fields.object("output").format(graph, static_cast<int>(model.layers.size()));
+  if (!layer.reencodes()) {
+    fields.expect_same("encoded", quantized.encoded, quantized.output, "the output's: nothing is done behind it");
   }
-  if (layer.kind == LayerKind::max_pool) {
+  if (keeps_format(layer)) {
     fields.expect_same("output", quantized.output, model.operand_format(layer.input), "its input's");
   }
   if (layer.kind == LayerKind::conv) {
     read_weights(fields, layer, file, quantized);
     read_bias(fields, layer, file, quantized);
-    quantized.psum_lsb = fields.integer("psum_lsb", -1000, 1000);
   }
+  if (layer.uses_array()) quantized.psum_lsb = fields.integer("psum_lsb", -1000, 1000);
+  derive(layer, model, quantized);
   return quantized;
+}
+
+QuantizedConstant read_constant(const Fields& fields, const LayerGraph& graph, std::size_t index,
+                                const WeightsFile& file) {
+  const workloads::ConstantMap& constant = graph.constants[index];
+  fields.expect("name", constant.name);
+  const LpFormat format = fields.format(graph, workloads::constant_operand(static_cast<int>(index)));
+  return {format, read_words(file, fields.text("tensor"), constant.data.size(), format), constant.name};
+}
+
+/// The array `field` of as many objects as the graph has.
+const json& list(const Fields& fields, const char* field, std::size_t count, const LayerGraph& graph) {
+  const json& items = fields.array(field);
+  if (items.size() != count) {
+    fields.fail(field, fmt::format("has {} {} but {} has {}", items.size(), field, graph.network, count));
+  }
+  return items;
+}
+
+/// Puts tensors into a file and returns their names.
+class TensorStore {
+ public:
+  template <class Element>
+  std::string add(std::string name, std::vector<Element> data) {
+    const auto count = static_cast<std::int64_t>(data.size());
+    content_.tensors[name] = StoredTensor{{count}, std::move(data)};
+    return name;
+  }
+  const workloads::SafeTensors& content() const { return content_; }
+
+ private:
+  workloads::SafeTensors content_;
+};
+
+json layer_entry(std::size_t index, const QuantizedLayer& quantized, TensorStore& tensors) {
+  json entry = {{"name", quantized.name},
+                {"op", quantized.op},
+                {"kind", kind_name(quantized.kind)},
+                {"encoded", {{"format", to_string(quantized.encoded)}}},
+                {"output", {{"format", to_string(quantized.output)}}}};
+  if (quantized.kind == LayerKind::conv) {
+    const auto store = [&](const char* what, auto data) {
+      return tensors.add(tensor_name(index, quantized.name, what), std::move(data));
+    };
+    std::vector<std::int32_t> mantissas;
+    std::vector<std::int16_t> exponents;
+    for (const formats::BiasTerm& bias : quantized.bias) {
+      mantissas.push_back(bias.mantissa);
+      exponents.push_back(bias.exponent);
+    }
+    entry["weight"] = {{"format", to_string(quantized.weight)},
+                       {"shape", quantized.weight_shape},
+                       {"tensor", store("weight", pack_words(quantized.weights, quantized.weight.n))}};
+    entry["bias"] = {{"mantissa", store("bias.mantissa", std::move(mantissas))},
+                     {"exponent", store("bias.exponent", std::move(exponents))}};
+  }
+  if (quantized.kind == LayerKind::conv || quantized.kind == LayerKind::matmul) entry["psum_lsb"] = quantized.psum_lsb;
+  return entry;
 }
 
 }  // namespace
 
 void write(const QuantizedModel& model, const std::filesystem::path& folder) {
-  workloads::SafeTensors weights;
-  json layers = json::array();
-  for (std::size_t i = 0; i < model.layers.size(); ++i) {
-    const QuantizedLayer& quantized = model.layers[i];
-    json entry = {{"name", quantized.name},
-                  {"op", quantized.op},
-                  {"kind", kind_name(quantized.kind)},
-                  {"encoded", {{"format", to_string(quantized.encoded)}}},
-                  {"output", {{"format", to_string(quantized.output)}}}};
-    if (quantized.kind == LayerKind::conv) {
-      const auto store = [&](const char* what, auto data) {
-        std::string name = tensor_name(i, quantized.name, what);
-        const auto count = static_cast<std::int64_t>(data.size());
-        weights.tensors[name] = StoredTensor{{count}, std::move(data)};
-        return name;
-      };
-      std::vector<std::int32_t> mantissas;
-      std::vector<std::int16_t> exponents;
-      for (const formats::BiasTerm& bias : quantized.bias) {
-        mantissas.push_back(bias.mantissa);
-        exponents.push_back(bias.exponent);
-      }
-      entry["weight"] = {{"format", to_string(quantized.weight)},
-                         {"shape", quantized.weight_shape},
-                         {"tensor", store("weight", pack_words(quantized.weights, quantized.weight.n))}};
-      entry["bias"] = {{"mantissa", store("bias.mantissa", std::move(mantissas))},
-                       {"exponent", store("bias.exponent", std::move(exponents))}};
-      entry["psum_lsb"] = quantized.psum_lsb;
-    }
-    layers.push_back(std::move(entry));
+  TensorStore tensors;
+  json constants = json::array(), layers = json::array();
+  for (std::size_t i = 0; i < model.constants.size(); ++i) {
+    const QuantizedConstant& constant = model.constants[i];
+    std::string tensor = tensors.add(fmt::format("constant.{}", i), pack_words(constant.words, constant.format.n));
+    constants.push_back(
+        {{"name", constant.name}, {"format", to_string(constant.format)}, {"tensor", std::move(tensor)}});
   }
+  for (std::size_t i = 0; i < model.layers.size(); ++i) layers.push_back(layer_entry(i, model.layers[i], tensors));
   const nlohmann::ordered_json content = {{"schema_version", schema_version},
                                           {"network", model.network},
                                           {"method", model.method},
                                           {"seed", model.seed},
                                           {"calibration_images", model.calibration_images},
-                                          {"weights_digest", digest(weights)},
+                                          {"weights_digest", digest(tensors.content())},
                                           {"input", {{"format", to_string(model.input)}}},
+                                          {"constants", std::move(constants)},
                                           {"layers", std::move(layers)}};
-  workloads::write_safetensors(folder / weights_name, weights);
+  workloads::write_safetensors(folder / weights_name, tensors.content());
   workloads::write_file_atomically(folder / json_name, content.dump(1) + "\n");
 }
 
@@ -289,22 +342,27 @@ QuantizedModel read_quantized_model(const std::filesystem::path& folder, const L
     throw InputError(fmt::format("{}: not JSON: {}", file, error.what()));
   }
   const Fields fields(document, "", file);
-  fields.integer("schema_version", schema_version, schema_version);
+  if (const int version = fields.integer("schema_version", 0, std::numeric_limits<int>::max());
+      version != schema_version) {
+    fields.fail("schema_version",
+                fmt::format("is {} but must be {}; quantize the network again", version, schema_version));
+  }
   fields.expect("network", graph.network);
   QuantizedModel model;
   model.network = graph.network;
   model.method = fields.text("method");
   model.seed = fields.integer<std::uint64_t>("seed", 0, std::numeric_limits<std::uint64_t>::max());
   model.calibration_images = fields.integer("calibration_images", 0, std::numeric_limits<int>::max());
-  model.input = fields.format("input");
+  model.input = fields.object("input").format(graph, workloads::network_input);
 
   const WeightsFile weights{(folder / weights_name).string(), workloads::read_safetensors(folder / weights_name)};
   fields.expect("weights_digest", digest(weights.content));  // else the two files were not written together
-  const json& layers = fields.array("layers");
-  if (layers.size() != graph.layers.size()) {
-    fields.fail("layers",
-                fmt::format("has {} layers but {} has {}", layers.size(), graph.network, graph.layers.size()));
+  const json& constants = list(fields, "constants", graph.constants.size(), graph);
+  for (std::size_t i = 0; i < constants.size(); ++i) {
+    const Fields entry(constants[i], fmt::format("constants[{}]", i), file);
+    model.constants.push_back(read_constant(entry, graph, i, weights));
   }
+  const json& layers = list(fields, "layers", graph.layers.size(), graph);
   for (std::size_t i = 0; i < layers.size(); ++i) {
     model.layers.push_back(read_layer(Fields(layers[i], fmt::format("layers[{}]", i), file), graph, model, weights));
   }

@@ -1,6 +1,7 @@
 #include "quant/lpq/prepared_layer.h"
 
 #include <algorithm>
+#include <span>
 
 namespace lpa::lpq {
 namespace {
@@ -29,6 +30,10 @@ Word rectified(Word word, const LpFormat& format) {
 
 int as_integer(Word word, const LpFormat& format) {
   return word >= format.nar_word() ? int{word} - format.word_count() : int{word};
+}
+
+std::size_t output_size(const LayerGeometry& g) {
+  return static_cast<std::size_t>(g.out_h) * static_cast<std::size_t>(g.out_w) * static_cast<std::size_t>(g.out_c);
 }
 
 /// Calls `visit` with the index of the first channel of every position of the window that is not padding, in (kh, kw)
@@ -75,26 +80,34 @@ ResidualTable::ResidualTable(const formats::Arithmetic& arithmetic, const LpForm
 }
 
 PreparedLayer::PreparedLayer(const workloads::LayerGraph& graph, const QuantizedModel& model, std::size_t index,
-                             const formats::Arithmetic& arithmetic)
+                             KernelCache& kernels)
     : layer_(graph.layers[index]),
+      quantized_(model.layers[index]),
       input_format_(model.operand_format(layer_.input)),
-      output_format_(model.layers[index].output) {
-  const QuantizedLayer& quantized = model.layers[index];
-  if (layer_.kind == LayerKind::conv) conv_.emplace(layer_, quantized, input_format_, arithmetic);
-  if (layer_.addend != workloads::no_operand) {
-    const LpFormat& first = layer_.kind == LayerKind::conv ? quantized.encoded : input_format_;
+      output_format_(quantized_.output) {
+  const formats::Arithmetic& arithmetic = kernels.arithmetic();
+  if (layer_.kind == LayerKind::conv) conv_.emplace(layer_, quantized_, input_format_, kernels);
+  if (layer_.kind == LayerKind::matmul) matmul_.emplace(layer_, quantized_, input_format_, kernels);
+  if (layer_.kind == LayerKind::softmax) softmax_.emplace(arithmetic, input_format_, output_format_);
+  if (layer_.kind == LayerKind::layer_norm) {
+    layer_norm_.emplace(arithmetic, input_format_, output_format_, quantized_.norm, quantized_.epsilon_log_q8);
+  }
+  if (layer_.addend != workloads::no_operand && layer_.kind != LayerKind::copy) {
+    const LpFormat& first = layer_.uses_array() ? quantized_.encoded : input_format_;
     residual_.emplace(arithmetic, first, model.operand_format(layer_.addend), output_format_);
   }
-  if (layer_.kind == LayerKind::average_pool) {
-    adder_ = Accumulator::for_ppu(arithmetic);
-    input_operands_ = operand_table(input_format_);
-    for (int oy = 0; oy < layer_.geometry.out_h; ++oy) {
-      for (int ox = 0; ox < layer_.geometry.out_w; ++ox) {
-        const int count = divisor(oy, ox);
-        if (count == 0 || pool_encoders_.contains(count)) continue;
-        const int scale = formats::log2_q8(count) - output_format_.sf_q8;
-        pool_encoders_.emplace(count, PsumEncoder::for_ppu(arithmetic, output_format_, scale));
-      }
+  if (layer_.kind == LayerKind::average_pool) prepare_pool(arithmetic);
+}
+
+void PreparedLayer::prepare_pool(const formats::Arithmetic& arithmetic) {
+  adder_ = Accumulator::for_ppu(arithmetic);
+  input_operands_ = operand_table(input_format_);
+  for (int oy = 0; oy < layer_.geometry.out_h; ++oy) {
+    for (int ox = 0; ox < layer_.geometry.out_w; ++ox) {
+      const int count = divisor(oy, ox);
+      if (count == 0 || pool_encoders_.contains(count)) continue;
+      const int scale = formats::log2_q8(count) - output_format_.sf_q8;
+      pool_encoders_.emplace(count, PsumEncoder::for_ppu(arithmetic, output_format_, scale));
     }
   }
 }
@@ -128,34 +141,81 @@ Word PreparedLayer::average_pool(const WordMap& input, int oy, int ox, int chann
   return encoder == pool_encoders_.end() ? output_format_.zero_word() : encoder->second(psum);
 }
 
-WordMap PreparedLayer::run(const WordMap& input, const WordMap* addend, AccumulateEvents& events) const {
+std::vector<Word> PreparedLayer::pool(const WordMap& input, AccumulateEvents& events) const {
   const LayerGeometry& g = layer_.geometry;
-  WordMap output{.height = g.out_h, .width = g.out_w, .channels = g.out_c, .words = {}};
-  switch (layer_.kind) {
-    case LayerKind::conv:
-      output.words = conv_->run(input, events);
-      break;
-    case LayerKind::add:
-      output.words = input.words;
-      break;
-    case LayerKind::max_pool:
-    case LayerKind::average_pool:
-      output.words.reserve(static_cast<std::size_t>(g.out_h) * static_cast<std::size_t>(g.out_w * g.out_c));
-      for (int oy = 0; oy < g.out_h; ++oy) {
-        for (int ox = 0; ox < g.out_w; ++ox) {
-          for (int channel = 0; channel < g.out_c; ++channel) {
-            output.words.push_back(layer_.kind == LayerKind::max_pool ? max_pool(input, oy, ox, channel)
-                                                                      : average_pool(input, oy, ox, channel, events));
-          }
+  std::vector<Word> words;
+  words.reserve(output_size(g));
+  for (int oy = 0; oy < g.out_h; ++oy) {
+    for (int ox = 0; ox < g.out_w; ++ox) {
+      for (int channel = 0; channel < g.out_c; ++channel) {
+        words.push_back(layer_.kind == LayerKind::max_pool ? max_pool(input, oy, ox, channel)
+                                                           : average_pool(input, oy, ox, channel, events));
+      }
+    }
+  }
+  return words;
+}
+
+std::vector<Word> PreparedLayer::copy(const LayerInputs& inputs) const {
+  std::vector<Word> words(output_size(layer_.geometry));
+  for (const workloads::CopyBox& box : layer_.boxes) {
+    const WordMap& source = box.source == 0 ? *inputs.input : *inputs.addend;
+    const std::vector<Word>& table = quantized_.tables[static_cast<std::size_t>(box.source)];
+    for (std::int64_t i = 0; i < box.count[0]; ++i) {
+      for (std::int64_t j = 0; j < box.count[1]; ++j) {
+        const Word* from = source.words.data() + box.from + i * box.from_stride[0] + j * box.from_stride[1];
+        Word* to = words.data() + box.to + i * box.to_stride[0] + j * box.to_stride[1];
+        if (table.empty()) {
+          std::copy_n(from, box.count[2], to);
+        } else {
+          std::transform(from, from + box.count[2], to, [&table](Word word) { return table[word]; });
         }
       }
+    }
+  }
+  return words;
+}
+
+template <class Row>
+std::vector<Word> PreparedLayer::map_rows(const Row& function, const WordMap& input, AccumulateEvents& events) const {
+  std::vector<Word> words(input.words.size());
+  const auto channels = static_cast<std::size_t>(input.channels);
+  for (std::size_t first = 0; first < words.size(); first += channels) {
+    function(std::span(input.words).subspan(first, channels), std::span(words).subspan(first, channels), events);
+  }
+  return words;
+}
+
+std::vector<Word> PreparedLayer::compute(const LayerInputs& inputs, AccumulateEvents& events) const {
+  switch (layer_.kind) {
+    case LayerKind::conv:
+      return conv_->run(*inputs.input, events);
+    case LayerKind::matmul:
+      return matmul_->run(*inputs.input, *inputs.stationary, events);
+    case LayerKind::max_pool:
+    case LayerKind::average_pool:
+      return pool(*inputs.input, events);
+    case LayerKind::softmax:
+      return map_rows(*softmax_, *inputs.input, events);
+    case LayerKind::layer_norm:
+      return map_rows(*layer_norm_, *inputs.input, events);
+    case LayerKind::copy:
+      return copy(inputs);
+    case LayerKind::add:
       break;
-    default:
-      break;
+  }
+  return inputs.input->words;
+}
+
+WordMap PreparedLayer::run(const LayerInputs& inputs, AccumulateEvents& events) const {
+  const LayerGeometry& g = layer_.geometry;
+  WordMap output{.height = g.out_h, .width = g.out_w, .channels = g.out_c, .words = compute(inputs, events)};
+  if (layer_.uses_array() && !quantized_.tables[0].empty()) {
+    for (Word& word : output.words) word = quantized_.tables[0][word];
   }
   if (residual_) {
     for (std::size_t i = 0; i < output.words.size(); ++i) {
-      output.words[i] = (*residual_)(output.words[i], addend->words[i], events);
+      output.words[i] = (*residual_)(output.words[i], inputs.addend->words[i], events);
     }
   }
   if (layer_.activation.kind == workloads::Activation::Kind::relu) {

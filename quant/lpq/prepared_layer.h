@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "quant/formats/arithmetic.h"
 #include "quant/formats/gemm.h"
+#include "quant/formats/row_functions.h"
 #include "quant/lpq/quantized_model.h"
 #include "quant/lpq/software_machine.h"
 #include "workloads/layers.h"
@@ -40,11 +42,28 @@ class ResidualTable {
 /// All words of a format as operands, indexed by the word.
 std::vector<formats::Operand> operand_table(const formats::LpFormat& format);
 
+/// The kernels of a network: making one takes a while, and many layers can use the same.
+class KernelCache {
+ public:
+  explicit KernelCache(const formats::Arithmetic& arithmetic) : arithmetic_(arithmetic) {}
+
+  const formats::Arithmetic& arithmetic() const { return arithmetic_; }
+  /// A kernel for the products of a layer, and the encoder behind it.
+  formats::GemmKernel kernel(const QuantizedLayer& quantized, const formats::LpFormat& input);
+  formats::PsumEncoder encoder(const QuantizedLayer& quantized, const formats::LpFormat& input) const;
+
+ private:
+  int lsb(const QuantizedLayer& quantized) const;
+
+  const formats::Arithmetic& arithmetic_;
+  std::map<std::string, formats::GemmKernel> kernels_;
+};
+
 /// A convolution as the array computes it: partial sums from the bias on, then the encoder.
 class ConvEngine {
  public:
   ConvEngine(const workloads::Layer& layer, const QuantizedLayer& quantized, const formats::LpFormat& input,
-             const formats::Arithmetic& arithmetic);
+             KernelCache& kernels);
 
   /// Words in the layer's `encoded` format, [m][out_c].
   std::vector<formats::Word> run(const WordMap& input, formats::AccumulateEvents& events) const;
@@ -61,24 +80,60 @@ class ConvEngine {
   std::vector<formats::GemmWeights> weights_;  ///< By group.
 };
 
+/// Products of two maps as the array computes them: the stationary operand stands where weights do.
+class MatmulEngine {
+ public:
+  MatmulEngine(const workloads::Layer& layer, const QuantizedLayer& quantized, const formats::LpFormat& input,
+               KernelCache& kernels);
+
+  /// Words in the layer's `encoded` format, in the order of its map.
+  std::vector<formats::Word> run(const WordMap& input, const WordMap& stationary,
+                                 formats::AccumulateEvents& events) const;
+
+ private:
+  formats::GemmWeights load(const WordMap& stationary, int outer, int inner) const;
+
+  const workloads::Layer& layer_;
+  formats::GemmKernel kernel_;
+  formats::PsumEncoder encoder_;
+};
+
+/// A layer's operands; null where it has none.
+struct LayerInputs {
+  const WordMap* input = nullptr;
+  const WordMap* addend = nullptr;
+  const WordMap* stationary = nullptr;
+};
+
 /// One layer of any kind.
 class PreparedLayer {
  public:
   PreparedLayer(const workloads::LayerGraph& graph, const QuantizedModel& model, std::size_t index,
-                const formats::Arithmetic& arithmetic);
+                KernelCache& kernels);
 
-  /// `addend` is null where the layer has none.
-  WordMap run(const WordMap& input, const WordMap* addend, formats::AccumulateEvents& events) const;
+  WordMap run(const LayerInputs& inputs, formats::AccumulateEvents& events) const;
 
  private:
+  void prepare_pool(const formats::Arithmetic& arithmetic);
+  std::vector<formats::Word> compute(const LayerInputs& inputs, formats::AccumulateEvents& events) const;
+  std::vector<formats::Word> pool(const WordMap& input, formats::AccumulateEvents& events) const;
+  std::vector<formats::Word> copy(const LayerInputs& inputs) const;
+  /// `function` of the words of every position.
+  template <class Row>
+  std::vector<formats::Word> map_rows(const Row& function, const WordMap& input,
+                                      formats::AccumulateEvents& events) const;
   formats::Word max_pool(const WordMap& input, int oy, int ox, int channel) const;
   int divisor(int oy, int ox) const;
   formats::Word average_pool(const WordMap& input, int oy, int ox, int channel,
                              formats::AccumulateEvents& events) const;
 
   const workloads::Layer& layer_;
+  const QuantizedLayer& quantized_;
   formats::LpFormat input_format_, output_format_;
   std::optional<ConvEngine> conv_;
+  std::optional<MatmulEngine> matmul_;
+  std::optional<formats::SoftmaxRow> softmax_;
+  std::optional<formats::LayerNormRow> layer_norm_;
   std::optional<ResidualTable> residual_;
   std::optional<formats::Accumulator> adder_;          ///< average_pool
   std::map<int, formats::PsumEncoder> pool_encoders_;  ///< average_pool: by number of positions averaged.

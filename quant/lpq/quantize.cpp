@@ -16,6 +16,7 @@ using formats::LpFormat;
 using formats::Word;
 using workloads::InputError;
 using workloads::Layer;
+using workloads::LayerGraph;
 using workloads::LayerKind;
 
 /// Largest excess of a log-linear converter's entry over 2^frac: Mitchell's 1 + frac is at most 6.2 % above it, a table
@@ -39,22 +40,26 @@ int lsb_for(double bound) {
   return exponent - (fixed_bits - 1);
 }
 
-void require_machine_format(const LpFormat& format, const Layer& layer, const char* what) {
-  if (const std::string wrong = check_machine_format(format); !wrong.empty()) {
-    throw InputError(fmt::format("layer \"{}\", {} format: {}", layer.name, what, wrong));
+void require(const std::string& wrong, const Layer& layer, const char* what) {
+  if (!wrong.empty()) throw InputError(fmt::format("layer \"{}\", {} format: {}", layer.name, what, wrong));
+}
+
+/// The words of `values`, which `what` names in an error.
+std::vector<Word> encode_all(const LpFormat& format, const std::vector<float>& values, const std::string& what) {
+  const formats::LpEncoder encode(format, formats::Rounding::nearest_linear);
+  std::vector<Word> words;
+  words.reserve(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!std::isfinite(values[i])) {
+      throw InputError(fmt::format("{} {} is {} but must be finite", what, i, values[i]));
+    }
+    words.push_back(encode(values[i]));
   }
+  return words;
 }
 
 void quantize_weights(const Layer& layer, const LpFormat& input, QuantizedLayer& quantized) {
-  const formats::LpEncoder encode(quantized.weight, formats::Rounding::nearest_linear);
-  quantized.weights.reserve(layer.weights.size());
-  for (std::size_t i = 0; i < layer.weights.size(); ++i) {
-    if (!std::isfinite(layer.weights[i])) {
-      throw InputError(
-          fmt::format("layer \"{}\": weight {} is {} but must be finite", layer.name, i, layer.weights[i]));
-    }
-    quantized.weights.push_back(encode(layer.weights[i]));
-  }
+  quantized.weights = encode_all(quantized.weight, layer.weights, fmt::format("layer \"{}\": weight", layer.name));
   for (std::size_t i = 0; i < layer.bias.size(); ++i) {
     try {
       quantized.bias.push_back(formats::to_bias_term(layer.bias[i], quantized.weight.sf_q8 + input.sf_q8));
@@ -64,20 +69,13 @@ void quantize_weights(const Layer& layer, const LpFormat& input, QuantizedLayer&
   }
 }
 
-}  // namespace
-
-std::string check_machine_format(const LpFormat& format) {
-  if (format.n != 2 && format.n != 4 && format.n != 8) return fmt::format("n is {} but must be 2, 4 or 8", format.n);
-  return formats::check(format);
-}
-
-int choose_psum_lsb(const Layer& layer, const QuantizedLayer& quantized, const LpFormat& input) {
+/// Of a convolution's partial sums, in their terms.
+double conv_bound(const Layer& layer, const QuantizedLayer& quantized, double largest_activation) {
   std::array<double, 256> weight_magnitude{};
   for (std::size_t word = 0; word < std::size_t{1} << quantized.weight.n; ++word) {
     if (word == quantized.weight.nar_word()) continue;
     weight_magnitude[word] = magnitude(quantized.weight, static_cast<Word>(word));
   }
-  const double largest_activation = magnitude(input, input.maxpos_word()) * converter_excess;
   double bound = 0;
   const auto depth = static_cast<std::size_t>(layer.k());
   for (std::size_t n = 0; n < quantized.bias.size(); ++n) {
@@ -85,9 +83,77 @@ int choose_psum_lsb(const Layer& layer, const QuantizedLayer& quantized, const L
     for (std::size_t k = 0; k < depth; ++k) weights += weight_magnitude[quantized.weights[n * depth + k]];
     bound = std::max(bound, weights * largest_activation + bias_magnitude(quantized.bias[n]));
   }
-  const int safe = lsb_for(bound);
+  return bound;
+}
 
-  const double scale = quantized.weight.sf() + input.sf() - quantized.encoded.sf();
+/// Of a matmul's partial sums, in their terms.
+double matmul_bound(const Layer& layer, const QuantizedLayer& quantized, const LpFormat& input,
+                    double largest_activation, double sum_bound) {
+  if (sum_bound > 0) return sum_bound * std::exp2(quantized.weight.sf() + input.sf());
+  const double largest_weight = magnitude(quantized.weight, quantized.weight.maxpos_word());
+  return static_cast<double>(layer.k()) * largest_weight * largest_activation;
+}
+
+QuantizedLayer quantize_layer(const LayerGraph& graph, std::size_t index, const LayerFormats& formats,
+                              const QuantizedModel& model) {
+  const Layer& layer = graph.layers[index];
+  const LpFormat& input = model.operand_format(layer.input);
+  QuantizedLayer quantized;
+  quantized.name = layer.name;
+  quantized.op = layer.op;
+  quantized.kind = layer.kind;
+  quantized.output = keeps_format(layer) ? input : formats.output;
+  require(check_operand_format(graph, static_cast<int>(index), quantized.output), layer, "output");
+  quantized.encoded = layer.reencodes() ? formats.encoded : quantized.output;
+  require(check_machine_format(quantized.encoded), layer, "encoded");
+  derive(layer, model, quantized);
+  if (layer.kind == LayerKind::conv) {
+    const workloads::LayerGeometry& g = layer.geometry;
+    quantized.weight = formats.weight;
+    quantized.weight_shape = {g.out_c, g.kernel_h, g.kernel_w, g.in_c / g.groups};
+    require(check_machine_format(quantized.weight), layer, "weight");
+    quantize_weights(layer, input, quantized);
+  }
+  if (layer.uses_array()) quantized.psum_lsb = choose_psum_lsb(layer, quantized, input, formats.sum_bound);
+  return quantized;
+}
+
+}  // namespace
+
+std::string check_machine_format(const LpFormat& format) {
+  if (format.n != 2 && format.n != 4 && format.n != 8) return fmt::format("n is {} but must be 2, 4 or 8", format.n);
+  return formats::check(format);
+}
+
+bool keeps_format(const Layer& layer) {
+  return layer.kind == LayerKind::max_pool || (layer.kind == LayerKind::copy && layer.addend == workloads::no_operand &&
+                                               layer.activation.kind == workloads::Activation::Kind::none);
+}
+
+bool must_have_bytes(const LayerGraph& graph, int operand) {
+  if (graph.needs_bytes(operand)) return true;
+  for (std::size_t i = 0; i < graph.layers.size(); ++i) {
+    const Layer& layer = graph.layers[i];
+    if (layer.input == operand && keeps_format(layer) && must_have_bytes(graph, static_cast<int>(i))) return true;
+  }
+  return false;
+}
+
+std::string check_operand_format(const LayerGraph& graph, int operand, const LpFormat& format) {
+  std::string wrong = check_machine_format(format);
+  if (wrong.empty() && format.n != 8 && must_have_bytes(graph, operand)) {
+    wrong = fmt::format("n is {} but must be 8: the words are operands of a matrix product or copied", format.n);
+  }
+  return wrong;
+}
+
+int choose_psum_lsb(const Layer& layer, const QuantizedLayer& quantized, const LpFormat& input, double sum_bound) {
+  const double largest_activation = magnitude(input, input.maxpos_word()) * converter_excess;
+  const int safe =
+      lsb_for(layer.kind == LayerKind::matmul ? matmul_bound(layer, quantized, input, largest_activation, sum_bound)
+                                              : conv_bound(layer, quantized, largest_activation));
+
+  const double scale = quantized.weight.sf() + input.sf() - quantized.encoded.sf() - quantized.product_scale_q8 / 256.0;
   const double smallest = std::log2(magnitude(quantized.encoded, quantized.encoded.minpos_word())) + scale;
   const double largest = std::log2(magnitude(quantized.encoded, quantized.encoded.maxpos_word())) + scale;
   const int resolving = static_cast<int>(std::floor(smallest)) - 1;
@@ -95,38 +161,31 @@ int choose_psum_lsb(const Layer& layer, const QuantizedLayer& quantized, const L
   return std::min(safe, std::max(resolving, holding));
 }
 
-QuantizedModel quantize(const workloads::LayerGraph& graph, const NetworkFormats& formats) {
-  if (formats.layers.size() != graph.layers.size()) {
-    throw InputError(
-        fmt::format("formats for {} layers given but the network has {}", formats.layers.size(), graph.layers.size()));
-  }
+QuantizedModel quantize(const LayerGraph& graph, const NetworkFormats& formats) {
+  const auto require_count = [](const char* what, std::size_t given, std::size_t right) {
+    if (given == right) return;
+    throw InputError(fmt::format("formats for {} {} given but the network has {}", given, what, right));
+  };
+  require_count("layers", formats.layers.size(), graph.layers.size());
+  require_count("constants", formats.constants.size(), graph.constants.size());
   QuantizedModel model;
   model.network = graph.network;
   model.input = formats.input;
-  if (const std::string wrong = check_machine_format(model.input); !wrong.empty()) {
+  if (const std::string wrong = check_operand_format(graph, workloads::network_input, model.input); !wrong.empty()) {
     throw InputError("format of the network's input: " + wrong);
   }
-  for (std::size_t i = 0; i < graph.layers.size(); ++i) {
-    const Layer& layer = graph.layers[i];
-    const LpFormat& input = model.operand_format(layer.input);
-    QuantizedLayer quantized;
-    quantized.name = layer.name;
-    quantized.op = layer.op;
-    quantized.kind = layer.kind;
-    quantized.output = layer.kind == LayerKind::max_pool ? input : formats.layers[i].output;
-    require_machine_format(quantized.output, layer, "output");
-    const bool adds_residual = layer.kind == LayerKind::conv && layer.addend != workloads::no_operand;
-    quantized.encoded = adds_residual ? formats.layers[i].encoded : quantized.output;
-    require_machine_format(quantized.encoded, layer, "encoded");
-    if (layer.kind == LayerKind::conv) {
-      const workloads::LayerGeometry& g = layer.geometry;
-      quantized.weight = formats.layers[i].weight;
-      quantized.weight_shape = {g.out_c, g.kernel_h, g.kernel_w, g.in_c / g.groups};
-      require_machine_format(quantized.weight, layer, "weight");
-      quantize_weights(layer, input, quantized);
-      quantized.psum_lsb = choose_psum_lsb(layer, quantized, input);
+  for (std::size_t i = 0; i < graph.constants.size(); ++i) {
+    const std::string what = fmt::format("constant \"{}\"", graph.constants[i].name);
+    const LpFormat& format = formats.constants[i];
+    const int operand = workloads::constant_operand(static_cast<int>(i));
+    if (const std::string wrong = check_operand_format(graph, operand, format); !wrong.empty()) {
+      throw InputError(fmt::format("{}, format: {}", what, wrong));
     }
-    model.layers.push_back(std::move(quantized));
+    model.constants.push_back(
+        {format, encode_all(format, graph.constants[i].data, what + ": element"), graph.constants[i].name});
+  }
+  for (std::size_t i = 0; i < graph.layers.size(); ++i) {
+    model.layers.push_back(quantize_layer(graph, i, formats.layers[i], model));
   }
   return model;
 }

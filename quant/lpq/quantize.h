@@ -13,31 +13,51 @@ namespace lpa::lpq {
 
 struct LayerFormats {
   formats::LpFormat weight;   ///< conv only; ignored for other layers.
-  formats::LpFormat encoded;  ///< Ignored where the layer adds no residual: then it is `output`.
-  formats::LpFormat output;   ///< Ignored for max_pool: its words are its input's.
+  formats::LpFormat encoded;  ///< Ignored where the layer does not reencode: then it is `output`.
+  formats::LpFormat output;   ///< Ignored where the layer keeps_format().
+  double sum_bound = 0;       ///< matmul: no partial sum is expected to exceed it, in value and before the products are
+                              ///< scaled; 0 if nothing is known.
 };
 
 struct NetworkFormats {
   formats::LpFormat input;
-  std::vector<LayerFormats> layers;  ///< One per layer of the graph, in its order.
+  std::vector<formats::LpFormat> constants;  ///< One per constant of the graph.
+  std::vector<LayerFormats> layers;          ///< One per layer of the graph, in its order.
 };
 
 /// What is wrong with a format in a machine, as one line; empty if nothing is: the format must be legal and 2, 4 or 8
 /// bits wide.
 std::string check_machine_format(const formats::LpFormat& format);
 
-/// Rounds the weights (nearest_linear) and scales the biases. `method`, `seed` and `calibration_images` are left empty.
-/// Throws workloads::InputError naming the layer if a weight or bias is not finite or a format is not the machine's.
+/// Whether the layer's output has the format of its input because it has the same words.
+bool keeps_format(const workloads::Layer& layer);
+
+/// Whether the words of an operand must be 8 bits wide: LayerGraph::needs_bytes(), also of what layers that keep the
+/// format make of them.
+bool must_have_bytes(const workloads::LayerGraph& graph, int operand);
+
+/// check_machine_format() for the format of an operand of the graph.
+std::string check_operand_format(const workloads::LayerGraph& graph, int operand, const formats::LpFormat& format);
+
+/// Rounds weights and constants (nearest_linear), scales the biases, derives the rest. `method`, `seed` and
+/// `calibration_images` are left empty. Throws workloads::InputError naming the layer if a number is not finite or a
+/// format is not the machine's.
 QuantizedModel quantize(const workloads::LayerGraph& graph, const NetworkFormats& formats);
 
-/// The exponent of a 32-bit `fixed` partial sum's least bit for a conv layer.
+/// Fills in what follows from the layer and the formats of its operands and its own: a matmul's `weight` and product
+/// scale, tables, the parameters of a layer normalisation. Throws workloads::InputError naming the layer.
+void derive(const workloads::Layer& layer, const QuantizedModel& model, QuantizedLayer& quantized);
+
+/// The exponent of a 32-bit `fixed` partial sum's least bit for a conv or matmul layer.
 ///
 /// For one output channel let B = |bias| + sum over its weights of |weight * largest activation word| (the log-linear
 /// converter included), in the psum's terms, i.e. with both sf left out. No partial sum can exceed B whatever the
 /// activations, so the lsb is the least one for which the largest B of all channels fits in 31 bits: no saturation can
-/// happen. It gives way only where that would leave the smallest word of `encoded` unresolved (activation formats of
+/// happen. Of a matmul, B is `sum_bound` or, where that is 0, K times the product of the largest words.
+/// The lsb gives way only where that would leave the smallest word of `encoded` unresolved (activation formats of
 /// extreme range): then it is half of that word, or coarser as needed for `encoded`'s largest word to fit, and the
 /// accumulator may saturate, which is counted. A machine with accumulators of B bits uses the result + 32 - B.
-int choose_psum_lsb(const workloads::Layer& layer, const QuantizedLayer& quantized, const formats::LpFormat& input);
+int choose_psum_lsb(const workloads::Layer& layer, const QuantizedLayer& quantized, const formats::LpFormat& input,
+                    double sum_bound = 0);
 
 }  // namespace lpa::lpq

@@ -18,7 +18,7 @@ struct QuantizedLayer {
   std::string name;           ///< Of the layer (workloads::Layer::name).
   formats::LpFormat weight;   ///< conv; of a matmul the format of its stationary operand.
   formats::LpFormat encoded;  ///< What the encoder behind the array emits; for a layer without array = output.
-  formats::LpFormat output;   ///< What the post-processing unit stores. Equal to `encoded` unless a residual is added.
+  formats::LpFormat output;  ///< What the post-processing unit stores. Equal to `encoded` unless the layer reencodes().
   std::vector<formats::Word> weights;   ///< Unpacked words, in the order of workloads::Layer::weights.
   std::vector<formats::BiasTerm> bias;  ///< [out_c], scaled by sf of weight and input activation.
   int psum_lsb = 0;          ///< Exponent of the least bit of a 32-bit `fixed` partial sum; see choose_psum_lsb().
@@ -41,6 +41,7 @@ struct QuantizedLayer {
 struct QuantizedConstant {
   formats::LpFormat format;
   std::vector<formats::Word> words;
+  std::string name;  ///< Of the constant (workloads::ConstantMap::name).
 
   friend bool operator==(const QuantizedConstant&, const QuantizedConstant&) = default;
 };

@@ -1,5 +1,6 @@
 #include "quant/lpq/software_machine.h"
 
+#include <array>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -62,52 +63,59 @@ SoftwareMachine::SoftwareMachine(const workloads::LayerGraph& graph, const Quant
     throw formats::FormatError(fmt::format("quantized model of \"{}\" has {} layers but the network has {}",
                                            model.network, model.layers.size(), graph.layers.size()));
   }
+  if (model.constants.size() != graph.constants.size()) {
+    throw formats::FormatError(fmt::format("quantized model of \"{}\" has {} constants but the network has {}",
+                                           model.network, model.constants.size(), graph.constants.size()));
+  }
+  for (std::size_t i = 0; i < graph.constants.size(); ++i) {
+    const workloads::ConstantMap& map = graph.constants[i];
+    constants_.push_back({.height = map.h, .width = map.w, .channels = map.c, .words = model.constants[i].words});
+  }
+  KernelCache kernels(arithmetic);
   for (std::size_t i = 0; i < graph.layers.size(); ++i) {
-    prepared_.push_back(std::make_unique<PreparedLayer>(graph, model, i, arithmetic));
+    prepared_.push_back(std::make_unique<PreparedLayer>(graph, model, i, kernels));
   }
 }
 
 SoftwareMachine::~SoftwareMachine() = default;
 
-WordMap SoftwareMachine::run_layer(std::size_t index, const WordMap& input, const WordMap* addend,
+WordMap SoftwareMachine::run_layer(std::size_t index, const WordMap& input, const std::vector<WordMap>& maps,
                                    AccumulateEvents* events) const {
+  const auto map = [&](int operand) -> const WordMap* {
+    if (operand == workloads::no_operand) return nullptr;
+    if (operand == workloads::network_input) return &input;
+    if (workloads::is_constant(operand)) return &constants_[workloads::constant_index(operand)];
+    return &maps[static_cast<std::size_t>(operand)];
+  };
+  const workloads::Layer& layer = graph_.layers[index];
   AccumulateEvents ignored;
-  return prepared_[index]->run(input, addend, events != nullptr ? *events : ignored);
+  return prepared_[index]->run({map(layer.input), map(layer.addend), map(layer.stationary)},
+                               events != nullptr ? *events : ignored);
 }
 
 std::vector<WordMap> SoftwareMachine::run(const WordMap& input, AccumulateEvents* events) const {
   std::vector<WordMap> maps;
   maps.reserve(graph_.layers.size());
-  const auto operand = [&](int index) {
-    return index == workloads::no_operand      ? nullptr
-           : index == workloads::network_input ? &input
-                                               : &maps[static_cast<std::size_t>(index)];
-  };
-  for (std::size_t i = 0; i < graph_.layers.size(); ++i) {
-    const workloads::Layer& layer = graph_.layers[i];
-    maps.push_back(run_layer(i, *operand(layer.input), operand(layer.addend), events));
-  }
+  for (std::size_t i = 0; i < graph_.layers.size(); ++i) maps.push_back(run_layer(i, input, maps, events));
   return maps;
 }
 
 WordMap SoftwareMachine::run_to_end(const WordMap& input, AccumulateEvents* events) const {
   const std::size_t count = graph_.layers.size();
+  const auto operands = [this](std::size_t i) {
+    const workloads::Layer& layer = graph_.layers[i];
+    return std::array{layer.input, layer.addend, layer.stationary};
+  };
   std::vector<std::size_t> last_use(count, count);
   for (std::size_t i = 0; i < count; ++i) {
-    for (const int operand : {graph_.layers[i].input, graph_.layers[i].addend}) {
+    for (const int operand : operands(i)) {
       if (operand >= 0) last_use[static_cast<std::size_t>(operand)] = i;
     }
   }
   std::vector<WordMap> maps(count);
-  const auto operand = [&](int index) {
-    return index == workloads::no_operand      ? nullptr
-           : index == workloads::network_input ? &input
-                                               : &maps[static_cast<std::size_t>(index)];
-  };
   for (std::size_t i = 0; i < count; ++i) {
-    const workloads::Layer& layer = graph_.layers[i];
-    maps[i] = run_layer(i, *operand(layer.input), operand(layer.addend), events);
-    for (const int used : {layer.input, layer.addend}) {
+    maps[i] = run_layer(i, input, maps, events);
+    for (const int used : operands(i)) {
       if (used >= 0 && last_use[static_cast<std::size_t>(used)] == i) maps[static_cast<std::size_t>(used)].words = {};
     }
   }

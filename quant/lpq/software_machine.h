@@ -47,10 +47,12 @@ class SoftwareMachine {
   WordMap run_to_end(const WordMap& input, formats::AccumulateEvents* events = nullptr) const;
 
  private:
-  WordMap run_layer(std::size_t index, const WordMap& input, const WordMap* addend,
+  /// `maps` holds the results of the layers before this one.
+  WordMap run_layer(std::size_t index, const WordMap& input, const std::vector<WordMap>& maps,
                     formats::AccumulateEvents* events) const;
 
   const workloads::LayerGraph& graph_;
+  std::vector<WordMap> constants_;
   std::vector<std::unique_ptr<const PreparedLayer>> prepared_;
 };
 

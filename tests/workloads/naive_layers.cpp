@@ -1,6 +1,7 @@
 #include "tests/workloads/naive_layers.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 
@@ -59,9 +60,10 @@ float convolve(const Layer& layer, const Map& in, int y, int x, int o) {
   const int in_c = g.in_c / g.groups, first = o / (g.out_c / g.groups) * in_c;
   double sum = layer.bias.at(static_cast<std::size_t>(o));
   taps(g, y, x, [&](int ky, int kx, int sy, int sx) {
-    for (int i = 0; i < in_c; ++i)
-      sum += double{in.at(sy, sx, first + i)} *
-             layer.weights.at(static_cast<std::size_t>(((o * g.kernel_h + ky) * g.kernel_w + kx) * in_c + i));
+    const float* const weights =
+        &layer.weights.at(static_cast<std::size_t>(((o * g.kernel_h + ky) * g.kernel_w + kx) * in_c));
+    const float* const values = &in.data.at(static_cast<std::size_t>((sy * in.w + sx) * in.c + first));
+    for (int i = 0; i < in_c; ++i) sum += double{values[i]} * weights[i];
   });
   return static_cast<float>(sum);
 }
@@ -78,39 +80,113 @@ float pool(const Layer& layer, const Map& in, int y, int x, int c) {
   return static_cast<float>(sum / (layer.count_include_pad ? all : inside));
 }
 
+/// Each element of the result must be written once.
+void multiply(const MatrixProducts& p, const Map& in, const Map& stationary, Map& out) {
+  std::vector<bool> written(out.data.size(), false);
+  const auto at = [](std::int64_t place) { return static_cast<std::size_t>(place); };
+  for (int i = 0; i < p.outer; ++i)
+    for (int j = 0; j < p.inner; ++j)
+      for (int row = 0; row < p.m; ++row)
+        for (int column = 0; column < p.n; ++column) {
+          double sum = 0;
+          for (int k = 0; k < p.k; ++k)
+            sum += double{in.data.at(at(p.input.at(i, j, row, k)))} *
+                   stationary.data.at(at(p.stationary.at(i, j, k, column)));
+          const std::size_t place = at(p.output.at(i, j, row, column));
+          if (written.at(place)) throw std::logic_error("products write to one place");
+          written[place] = true;
+          out.data.at(place) = static_cast<float>(sum * p.scale);
+        }
+  if (std::ranges::find(written, false) != written.end()) throw std::logic_error("products leave a gap");
+}
+
+/// No two boxes may write to one place.
+void copy(const Layer& layer, const Map& in, const Map* second, Map& out) {
+  std::vector<bool> written(out.data.size(), false);
+  for (const CopyBox& box : layer.boxes) {
+    const Map& source = box.source == 0 ? in : *second;
+    for (std::int64_t i = 0; i < box.count[0]; ++i)
+      for (std::int64_t j = 0; j < box.count[1]; ++j)
+        for (std::int64_t c = 0; c < box.count[2]; ++c) {
+          const auto to = static_cast<std::size_t>(box.to + i * box.to_stride[0] + j * box.to_stride[1] + c);
+          if (written.at(to)) throw std::logic_error("boxes write to one place");
+          written[to] = true;
+          out.data[to] =
+              source.data.at(static_cast<std::size_t>(box.from + i * box.from_stride[0] + j * box.from_stride[1] + c));
+        }
+  }
+}
+
+void normalise(const Layer& layer, const float* row, float* result) {
+  const auto count = static_cast<std::size_t>(layer.geometry.out_c);
+  double mean = 0, variance = 0;
+  for (std::size_t i = 0; i < count; ++i) mean += row[i] / static_cast<double>(count);
+  for (std::size_t i = 0; i < count; ++i) variance += (row[i] - mean) * (row[i] - mean) / static_cast<double>(count);
+  for (std::size_t i = 0; i < count; ++i)
+    result[i] = static_cast<float>((row[i] - mean) / std::sqrt(variance + layer.epsilon) * layer.weights.at(i) +
+                                   layer.bias.at(i));
+}
+
+void softmax(const Layer& layer, const float* row, float* result) {
+  const auto count = static_cast<std::size_t>(layer.geometry.out_c);
+  const double largest = *std::max_element(row, row + count);
+  double sum = 0;
+  for (std::size_t i = 0; i < count; ++i) sum += std::exp(row[i] - largest);
+  for (std::size_t i = 0; i < count; ++i) result[i] = static_cast<float>(std::exp(row[i] - largest) / sum);
+}
+
+/// The layer's result before a product's addition and before the activation.
+Map compute(const Layer& layer, const Map& in, const Map* addend, const Map* stationary) {
+  const LayerGeometry& g = layer.geometry;
+  Map out{g.out_h, g.out_w, g.out_c, std::vector<float>(static_cast<std::size_t>(g.out_h * g.out_w * g.out_c))};
+  if (layer.kind == LayerKind::matmul) {
+    multiply(layer.products, in, *stationary, out);
+  } else if (layer.kind == LayerKind::copy) {
+    copy(layer, in, addend, out);
+  } else if (layer.kind == LayerKind::add) {
+    if (in.data.size() != out.data.size() || addend->data.size() != out.data.size())
+      throw std::logic_error("operands of " + layer.name);
+    std::ranges::transform(in.data, addend->data, out.data.begin(), std::plus<>());
+  } else if (layer.kind == LayerKind::softmax || layer.kind == LayerKind::layer_norm) {
+    if (in.data.size() != out.data.size() || in.c != out.c) throw std::logic_error("rows of " + layer.name);
+    for (std::size_t row = 0; row < in.data.size(); row += static_cast<std::size_t>(g.out_c))
+      (layer.kind == LayerKind::softmax ? softmax : normalise)(layer, &in.data[row], &out.data[row]);
+  } else {
+    for (int y = 0; y < g.out_h; ++y)
+      for (int x = 0; x < g.out_w; ++x)
+        for (int c = 0; c < g.out_c; ++c)
+          out.at(y, x, c) = layer.kind == LayerKind::conv ? convolve(layer, in, y, x, c) : pool(layer, in, y, x, c);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<Tensor> naive_layers(const LayerGraph& graph, const Tensor& input, std::vector<Tensor>* encoded) {
   const Map start = from_tensor(input, graph.in_h, graph.in_w, graph.in_c);
-  std::vector<Map> maps;
+  std::vector<Map> maps, constants;
+  for (const ConstantMap& map : graph.constants) constants.push_back({map.h, map.w, map.c, map.data});
   std::vector<Tensor> results;
-  const auto operand = [&](int index) -> const Map& {
-    return index == network_input ? start : maps.at(static_cast<std::size_t>(index));  // Throws unless computed before.
+  const auto operand = [&](int index) -> const Map* {
+    if (index == network_input) return &start;
+    if (index == no_operand) return nullptr;
+    if (is_constant(index)) return &constants.at(constant_index(index));
+    return &maps.at(static_cast<std::size_t>(index));  // Throws unless computed before.
   };
   for (const Layer& layer : graph.layers) {
     const LayerGeometry& g = layer.geometry;
-    const Map& in = operand(layer.input);
-    if (in.h != g.in_h || in.w != g.in_w || in.c != g.in_c) throw std::logic_error("input of " + layer.name);
-    Map out{g.out_h, g.out_w, g.out_c, std::vector<float>(static_cast<std::size_t>(g.out_h * g.out_w * g.out_c))};
-    for (int y = 0; y < g.out_h; ++y)
-      for (int x = 0; x < g.out_w; ++x)
-        for (int c = 0; c < g.out_c; ++c) {
-          float& result = out.at(y, x, c);
-          if (layer.kind == LayerKind::conv)
-            result = convolve(layer, in, y, x, c);
-          else if (layer.kind == LayerKind::add)
-            result = in.at(y, x, c) + operand(layer.addend).at(y, x, c);
-          else
-            result = pool(layer, in, y, x, c);
-        }
+    Map in = *operand(layer.input);
+    if (in.data.size() != static_cast<std::size_t>(g.in_h * g.in_w * g.in_c))
+      throw std::logic_error("input of " + layer.name);
+    in.h = g.in_h, in.w = g.in_w, in.c = g.in_c;
+    const Map* const addend = operand(layer.addend);
+    Map out = compute(layer, in, addend, operand(layer.stationary));
     if (encoded) encoded->push_back(to_tensor(out));
-    for (int y = 0; y < g.out_h; ++y)
-      for (int x = 0; x < g.out_w; ++x)
-        for (int c = 0; c < g.out_c; ++c) {
-          float& result = out.at(y, x, c);
-          if (layer.kind == LayerKind::conv && layer.addend != no_operand) result += operand(layer.addend).at(y, x, c);
-          if (layer.activation.kind == Activation::Kind::relu) result = std::max(result, 0.0f);
-        }
+    if (layer.uses_array() && addend) {
+      if (addend->data.size() != out.data.size()) throw std::logic_error("addend of " + layer.name);
+      std::ranges::transform(out.data, addend->data, out.data.begin(), std::plus<>());
+    }
+    for (float& x : out.data) x = static_cast<float>(layer.activation(double{x}));
     results.push_back(to_tensor(out));
     maps.push_back(std::move(out));
   }

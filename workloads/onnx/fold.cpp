@@ -2,217 +2,40 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <numeric>
 
 #include <fmt/format.h>
-#include <onnx/onnx_pb.h>
+
+#include "workloads/onnx/selection.h"
+#include "workloads/onnx/shapes.h"
 
 namespace lpa::workloads::detail {
 namespace {
 
-/// Folded constants are shapes and parameters, hence small; what is merely moved around may be as large as weights.
-constexpr std::int64_t max_folded = 1 << 24;
-
-std::vector<std::int64_t> strides_of(const Shape& shape) {
-  std::vector<std::int64_t> strides(shape.size(), 1);
-  for (std::size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
-  return strides;
-}
-
-/// Calls visit(source offset) for each element of `shape` in row-major order.
-template <class Visit>
-void for_each_offset(const Shape& shape, std::int64_t start, const std::vector<std::int64_t>& strides, Visit visit) {
-  if (std::ranges::find(shape, 0) != shape.end()) return;
-  std::vector<std::int64_t> index(shape.size(), 0);
-  std::int64_t offset = start;
-  while (true) {
-    visit(static_cast<std::size_t>(offset));
-    std::size_t axis = shape.size();
-    while (axis-- > 0) {
-      offset += strides[axis];
-      if (++index[axis] < shape[axis]) break;
-      offset -= strides[axis] * shape[axis];
-      index[axis] = 0;
+/// What the node moves, moved.
+Constant fold_selection(const NodeReader& node, std::size_t output) {
+  std::vector<Shape> shapes;
+  const bool is_float = node.constant(0).is_float();
+  for (std::size_t i = 0; i < moved_inputs(node); ++i) {
+    shapes.push_back(node.constant(i).shape);
+    if (node.constant(i).is_float() != is_float)
+      node.fail(fmt::format("input {} cannot be joined to input 0: one holds integers, the other floats", i));
+  }
+  Selection selection = select(node, shapes, output);
+  const auto pick = [&](auto element) {
+    using Elements = std::vector<decltype(element)>;
+    Elements joined;
+    for (std::size_t i = 1; i < shapes.size(); ++i) {
+      if (i == 1) joined = std::get<Elements>(node.constant(0).data);
+      const auto& next = std::get<Elements>(node.constant(i).data);
+      joined.insert(joined.end(), next.begin(), next.end());
     }
-    if (axis == std::numeric_limits<std::size_t>::max()) return;
-  }
-}
-
-/// The elements of `source` that the strides pick, as a tensor of `shape`.
-Constant gather_strided(const Constant& source, const Shape& shape, std::int64_t start,
-                        const std::vector<std::int64_t>& strides) {
-  Constant result{shape, {}};
-  std::visit(
-      [&](const auto& values) {
-        std::decay_t<decltype(values)> picked;
-        picked.reserve(static_cast<std::size_t>(element_count(shape)));
-        for_each_offset(shape, start, strides, [&](std::size_t offset) { picked.push_back(values[offset]); });
-        result.data = std::move(picked);
-      },
-      source.data);
-  return result;
-}
-
-Shape broadcast_shape(const Shape& a, const Shape& b, const NodeReader& node) {
-  Shape shape(std::max(a.size(), b.size()));
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    const std::int64_t x = i < a.size() ? a[a.size() - 1 - i] : 1, y = i < b.size() ? b[b.size() - 1 - i] : 1;
-    if (x != y && x != 1 && y != 1)
-      node.fail(fmt::format("shapes {} and {} cannot be broadcast", to_string(a), to_string(b)));
-    shape[shape.size() - 1 - i] = x == 1 ? y : x;
-  }
-  if (checked_count(shape, node.failure("the result")) > max_folded) node.fail("the constant result is too large");
-  return shape;
-}
-
-Constant broadcast_to(const Constant& source, const Shape& shape) {
-  std::vector<std::int64_t> strides(shape.size(), 0);
-  const std::vector<std::int64_t> own = strides_of(source.shape);
-  const std::size_t lead = shape.size() - own.size();
-  for (std::size_t i = 0; i < own.size(); ++i)
-    if (source.shape[i] != 1) strides[lead + i] = own[i];
-  return gather_strided(source, shape, 0, strides);
-}
-
-std::int64_t apply_integer(char op, std::int64_t a, std::int64_t b, const NodeReader& node) {
-  std::int64_t result = 0;
-  bool overflow = false;
-  switch (op) {
-    case '+':
-      overflow = __builtin_add_overflow(a, b, &result);
-      break;
-    case '-':
-      overflow = __builtin_sub_overflow(a, b, &result);
-      break;
-    case '*':
-      overflow = __builtin_mul_overflow(a, b, &result);
-      break;
-    default:
-      overflow = b == 0 || (b == -1 && a == std::numeric_limits<std::int64_t>::min());
-      if (!overflow) result = a / b;
-  }
-  if (overflow) node.fail(fmt::format("integer overflow or division by zero in {} {} {}", a, op, b));
-  return result;
-}
-
-float apply_float(char op, float a, float b) {
-  return op == '+' ? a + b : op == '-' ? a - b : op == '*' ? a * b : a / b;
-}
-
-Constant fold_arithmetic(const NodeReader& node, char op) {
-  const Constant &a = node.constant(0), &b = node.constant(1);
-  if (a.is_float() != b.is_float()) node.fail("one operand holds integers, the other floats");
-  Constant left = broadcast_to(a, broadcast_shape(a.shape, b.shape, node));
-  const Constant right = broadcast_to(b, left.shape);
-  if (left.is_float()) {
-    auto& values = std::get<0>(left.data);
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = apply_float(op, values[i], right.floats()[i]);
-  } else {
-    auto& values = std::get<1>(left.data);
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = apply_integer(op, values[i], right.integers()[i], node);
-  }
-  return left;
-}
-
-Constant fold_cast(const NodeReader& node) {
-  using Type = ::onnx::TensorProto;
-  Constant source = node.constant(0);
-  const std::int64_t to = node.integer("to");
-  const bool to_float = to == Type::FLOAT || to == Type::DOUBLE;
-  if (!to_float && to != Type::INT64 && to != Type::INT32 && to != Type::BOOL)
-    node.fail(fmt::format("cast to data type {} (supported: FLOAT, DOUBLE, INT64, INT32, BOOL)", to));
-  if (to_float && !source.is_float()) {
-    source.data = std::vector<float>(source.integers().begin(), source.integers().end());
-  } else if (to == Type::BOOL) {
-    std::vector<std::int64_t> truth;
-    std::visit(
-        [&](const auto& values) {
-          for (const auto value : values) truth.push_back(value != 0 ? 1 : 0);
-        },
-        source.data);
-    source.data = std::move(truth);
-  } else if (!to_float) {
-    std::vector<std::int64_t> integers;
-    const double limit = to == Type::INT32 ? 0x1p31 : 0x1p63;
-    const auto convert = [&](auto value) {
-      const auto real = static_cast<double>(value);
-      if constexpr (std::is_same_v<decltype(value), float>) {
-        if (!(real > -limit && real < limit)) node.fail(fmt::format("cannot cast {} to an integer", value));
-      } else {
-        if (to == Type::INT32 && !(real >= -limit && real < limit))
-          node.fail(fmt::format("cannot cast {} to INT32", value));
-      }
-      integers.push_back(static_cast<std::int64_t>(value));
-    };
-    std::visit([&](const auto& values) { std::ranges::for_each(values, convert); }, source.data);
-    source.data = std::move(integers);
-  }
-  return source;
-}
-
-Constant fold_gather(const NodeReader& node) {
-  const Constant &source = node.constant(0), &indices = node.constant(1);
-  const std::size_t axis = normalised_axis(node.integer("axis", 0), source.shape.size(), node);
-  const std::int64_t size = source.shape[axis];
-  const std::vector<std::int64_t> strides = strides_of(source.shape);
-  Constant picked{source.shape, {}};
-  picked.shape.erase(picked.shape.begin() + static_cast<std::ptrdiff_t>(axis));
-  picked.shape.insert(picked.shape.begin() + static_cast<std::ptrdiff_t>(axis), indices.shape.begin(),
-                      indices.shape.end());
-  if (checked_count(picked.shape, node.failure("the result")) > max_folded)
-    node.fail("the constant result is too large");
-  for (const std::int64_t index : node.integers(1))
-    if (index < -size || index >= size) node.fail(fmt::format("index {} is outside an axis of {}", index, size));
-
-  const std::int64_t inner = strides[axis];
-  const std::int64_t outer = size == 0 ? 0 : element_count(source.shape) / (inner * size == 0 ? 1 : inner * size);
-  std::visit(
-      [&](const auto& values) {
-        std::decay_t<decltype(values)> out;
-        for (std::int64_t o = 0; o < outer; ++o)
-          for (const std::int64_t index : indices.integers()) {
-            const auto first = values.begin() + (o * size + (index < 0 ? index + size : index)) * inner;
-            out.insert(out.end(), first, first + inner);
-          }
-        picked.data = std::move(out);
-      },
-      source.data);
-  return picked;
-}
-
-Constant fold_concat(const NodeReader& node) {
-  Constant result = node.constant(0);
-  const std::size_t axis = normalised_axis(node.integer("axis"), result.shape.size(), node);
-  std::int64_t total = 0;
-  for (std::size_t i = 0; i < node.input_count(); ++i) {
-    const Constant& part = node.constant(i);
-    Shape other = part.shape;
-    if (other.size() == result.shape.size()) {
-      total += other[axis];
-      other[axis] = result.shape[axis];
-    }
-    if (other != result.shape || part.is_float() != result.is_float())
-      node.fail(fmt::format("input {} of shape {} cannot be joined to {} on axis {}", i, to_string(part.shape),
-                            to_string(result.shape), axis));
-  }
-  result.shape[axis] = total;
-  if (checked_count(result.shape, node.failure("the result")) > max_folded)
-    node.fail("the constant result is too large");
-  const std::int64_t outer =
-      element_count(Shape(result.shape.begin(), result.shape.begin() + static_cast<std::ptrdiff_t>(axis)));
-  std::visit(
-      [&](auto& joined) {
-        joined.clear();
-        for (std::int64_t o = 0; o < outer; ++o)
-          for (std::size_t i = 0; i < node.input_count(); ++i) {
-            const auto& values = std::get<std::decay_t<decltype(joined)>>(node.constant(i).data);
-            const auto block = static_cast<std::int64_t>(values.size()) / outer;
-            joined.insert(joined.end(), values.begin() + o * block, values.begin() + (o + 1) * block);
-          }
-      },
-      result.data);
-  return result;
+    const Elements& source = shapes.size() > 1 ? joined : std::get<Elements>(node.constant(0).data);
+    Elements picked(selection.source.size());
+    for (std::size_t i = 0; i < picked.size(); ++i)
+      if (selection.source[i] >= 0) picked[i] = source[static_cast<std::size_t>(selection.source[i])];
+    return Constant{std::move(selection.shape), std::move(picked)};
+  };
+  return is_float ? pick(0.0f) : pick(std::int64_t{0});
 }
 
 Constant fold_constant_of_shape(const NodeReader& node) {
@@ -227,37 +50,60 @@ Constant fold_constant_of_shape(const NodeReader& node) {
   return fill;
 }
 
-Constant fold_transpose(const NodeReader& node) {
-  const Constant& source = node.constant(0);
-  const std::size_t rank = source.shape.size();
-  std::vector<std::int64_t> order(rank);
-  std::iota(order.rbegin(), order.rend(), 0);
-  order = node.integers("perm", order);
-  std::vector<bool> seen(rank, false);
-  if (order.size() != rank) node.fail("attribute 'perm' does not fit the rank");
-  Shape shape;
-  std::vector<std::int64_t> strides;
-  for (const std::int64_t axis : order) {
-    if (axis < 0 || static_cast<std::size_t>(axis) >= rank || seen[static_cast<std::size_t>(axis)])
-      node.fail("attribute 'perm' is not a permutation of the axes");
-    seen[static_cast<std::size_t>(axis)] = true;
-    shape.push_back(source.shape[static_cast<std::size_t>(axis)]);
-    strides.push_back(strides_of(source.shape)[static_cast<std::size_t>(axis)]);
-  }
-  return gather_strided(source, shape, 0, strides);
+/// start, start + delta, ... up to limit, which is left out.
+Constant fold_range(const NodeReader& node) {
+  const double start = node.number(0), limit = node.number(1), delta = node.number(2);
+  const double steps = std::ceil((limit - start) / delta), count = steps > 0 ? steps : 0;
+  // Beyond 2^53 a double does not tell integers apart.
+  if (delta == 0 || std::isnan(steps) || count > static_cast<double>(max_folded) ||
+      !(std::abs(start) + std::abs(limit) < 0x1p53))
+    node.fail(fmt::format("a range from {} to {} by {} is too large or endless", start, limit, delta));
+  Constant result{{static_cast<std::int64_t>(count)}, std::vector<std::int64_t>()};
+  if (node.constant(0).is_float()) result.data = std::vector<float>();
+  std::visit(
+      [&](auto& values) {
+        using Element = typename std::decay_t<decltype(values)>::value_type;
+        for (std::int64_t i = 0; i < result.shape[0]; ++i)
+          values.push_back(static_cast<Element>(start + static_cast<double>(i) * delta));
+      },
+      result.data);
+  return result;
 }
 
-Constant fold_slice(const NodeReader& node) {
-  const Constant& source = node.constant(0);
-  Shape shape = source.shape;
-  std::vector<std::int64_t> strides = strides_of(shape);
-  std::int64_t start = 0;
-  for (const SliceRange& range : slice_ranges(node, source.shape)) {
-    start += range.start * strides[range.axis];
-    shape[range.axis] = range.size();
-    strides[range.axis] *= range.step;
-  }
-  return gather_strided(source, shape, start, strides);
+/// A copy of the data in which the slices that the indices name are replaced by the updates.
+Constant fold_scatter(const NodeReader& node) {
+  if (const std::string mode = node.text("reduction", "none"); mode != "none")
+    node.fail(fmt::format("'reduction' is '{}' (supported: none)", mode));
+  Constant result = node.constant(0);
+  const Shape &shape = result.shape, &at = node.constant(1).shape;
+  if (at.empty() || at.back() < 1 || at.back() > static_cast<std::int64_t>(shape.size()))
+    node.fail(fmt::format("indices of shape {} do not fit data of shape {}", to_string(at), to_string(shape)));
+  const auto depth = static_cast<std::ptrdiff_t>(at.back());
+  Shape expected(at.begin(), at.end() - 1);
+  expected.insert(expected.end(), shape.begin() + depth, shape.end());
+  const Constant& updates = node.constant(2);
+  if (updates.shape != expected || updates.is_float() != result.is_float())
+    node.fail(fmt::format("updates have shape {} (expected {} of the data's type)", to_string(updates.shape),
+                          to_string(expected)));
+
+  const std::int64_t inner = element_count(Shape(shape.begin() + depth, shape.end()));
+  const std::vector<std::int64_t>& indices = node.integers(1);
+  std::visit(
+      [&](auto& values) {
+        auto next = std::get<std::decay_t<decltype(values)>>(updates.data).begin();
+        for (auto index = indices.begin(); index != indices.end(); index += depth, next += inner) {
+          std::int64_t place = 0;
+          for (std::ptrdiff_t axis = 0; axis < depth; ++axis) {
+            const std::int64_t size = shape[static_cast<std::size_t>(axis)], position = index[axis];
+            if (position < -size || position >= size)
+              node.fail(fmt::format("index {} is outside an axis of {}", position, size));
+            place = place * size + (position < 0 ? position + size : position);
+          }
+          std::copy_n(next, inner, values.begin() + place * inner);
+        }
+      },
+      result.data);
+  return result;
 }
 
 Constant fold_constant_node(const NodeReader& node) {
@@ -287,27 +133,22 @@ Constant fold_shape(const NodeReader& node, const Shape& shape) {
   return {{end - start}, std::vector<std::int64_t>(shape.begin() + start, shape.begin() + end)};
 }
 
-std::optional<Constant> fold(const NodeReader& node) {
+std::optional<Constant> fold(const NodeReader& node, std::size_t output) {
   const std::string& op = node.op();
+  if (output > 0 && op != "Split") node.fail(fmt::format("output {} is used (supported: the first one)", output));
+  if (selects(op)) return fold_selection(node, output);
   if (op == "Constant") return fold_constant_node(node);
-  if (op == "Add") return fold_arithmetic(node, '+');
-  if (op == "Sub") return fold_arithmetic(node, '-');
-  if (op == "Mul") return fold_arithmetic(node, '*');
-  if (op == "Div") return fold_arithmetic(node, '/');
-  if (op == "Cast") return fold_cast(node);
-  if (op == "Concat") return fold_concat(node);
   if (op == "ConstantOfShape") return fold_constant_of_shape(node);
-  if (op == "Gather") return fold_gather(node);
+  if (op == "Range") return fold_range(node);
+  if (op == "ScatterND") return fold_scatter(node);
   if (op == "Identity") return node.constant(0);
-  if (op == "Slice") return fold_slice(node);
-  if (op == "Transpose") return fold_transpose(node);
   if (op == "Shape") return fold_shape(node, node.constant(0).shape);
   if (op == "Reshape" || op == "Flatten" || op == "Squeeze" || op == "Unsqueeze") {
     Constant result = node.constant(0);
     result.shape = reshaped_by(node, result.shape);
     return result;
   }
-  return std::nullopt;
+  return fold_elementwise(node);
 }
 
 }  // namespace lpa::workloads::detail

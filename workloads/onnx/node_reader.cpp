@@ -56,6 +56,32 @@ const std::vector<std::int64_t>& NodeReader::integers(std::size_t i) const {
   return found.integers();
 }
 
+double NodeReader::number(std::size_t i) const {
+  const Constant& found = constant(i);
+  return std::visit(
+      [&](const auto& values) {
+        if (values.size() != 1)
+          fail(fmt::format("input {} ('{}') has shape {} (expected a single number)", i, input_name(i),
+                           to_string(found.shape)));
+        return static_cast<double>(values[0]);
+      },
+      found.data);
+}
+
+std::vector<float> NodeReader::take_floats(std::size_t i) {
+  const std::vector<float>& values = floats(i);
+  if (inputs_[i].constant.use_count() > 1) return values;
+  return std::move(std::get<0>(inputs_[i].constant->data));
+}
+
+std::size_t NodeReader::output_count() const {
+  return static_cast<std::size_t>(node_.output_size());
+}
+
+const std::string& NodeReader::output_name(std::size_t i) const {
+  return node_.output(static_cast<int>(i));
+}
+
 const Attribute* NodeReader::find(const char* attribute, int type) const {
   for (const Attribute& candidate : node_.attribute()) {
     if (candidate.name() != attribute) continue;

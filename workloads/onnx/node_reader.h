@@ -16,7 +16,7 @@ namespace lpa::workloads::detail {
 
 /// What an input name of a node stands for: exactly one of the two is set.
 struct Operand {
-  std::shared_ptr<const Constant> constant;
+  std::shared_ptr<Constant> constant;  ///< Shared by all who use it; nobody changes it.
   int value = -1;  ///< Index into Network::values.
 
   bool defined() const { return constant != nullptr || value >= 0; }
@@ -37,12 +37,20 @@ class NodeReader {
   bool has(std::size_t i) const { return i < inputs_.size() && inputs_[i].defined(); }
   bool is_constant(std::size_t i) const { return has(i) && inputs_[i].constant != nullptr; }
 
+  const Operand& operand(std::size_t i) const { return inputs_[i]; }
   /// Index of the network value that input i is; fails if it is absent or constant.
   int value(std::size_t i) const;
   /// The constant that input i is; fails if it is absent or computed from the network's input.
   const Constant& constant(std::size_t i) const;
   const std::vector<float>& floats(std::size_t i) const;
   const std::vector<std::int64_t>& integers(std::size_t i) const;
+  /// The only element of the constant that input i is.
+  double number(std::size_t i) const;
+  /// The constant's floats, not copied if nobody else needs them; the input is spent then.
+  std::vector<float> take_floats(std::size_t i);
+
+  std::size_t output_count() const;
+  const std::string& output_name(std::size_t i) const;
 
   bool has_attribute(const char* attribute) const;
   std::int64_t integer(const char* attribute, std::int64_t otherwise) const;

@@ -1,19 +1,20 @@
 #pragma once
 
-#include <functional>
+#include <cstddef>
+#include <vector>
 
-#include "workloads/network.h"
-#include "workloads/onnx/node_reader.h"
+#include "workloads/onnx/network_builder.h"
+#include "workloads/onnx/patterns.h"
 
 namespace lpa::workloads::detail {
 
-/// Tells whether the node at hand is the only one that uses a value (and the value is not the network's output).
-using SoleUse = std::function<bool(int value)>;
+/// Appends what an ONNX node computes to the network and returns the value that its output `output` is: a new one, or
+/// one that is there if the node changes nothing at inference or went into a node before it (batch normalisation,
+/// constants). Throws InputError if the node is not valid or its operator is not supported.
+int import_operator(NetworkBuilder& builder, NodeReader& node, std::size_t output);
 
-/// Appends what an ONNX node computes to the network and returns the index of the value that its first output is: a new
-/// one, or that of an input if the node changes nothing at inference or was folded into the node before it (batch
-/// normalisation, constant addend). Throws InputError if the node is not valid or its operator is not supported.
-int import_operator(Network& network, const NodeReader& node, const std::string& output, const SoleUse& sole_use);
+/// The same for a pattern; `nodes` are readers of Pattern::nodes.
+int import_pattern(NetworkBuilder& builder, const Pattern& pattern, const std::vector<NodeReader>& nodes);
 
 /// The operators that import_operator takes, for messages.
 extern const char* const supported_operators;

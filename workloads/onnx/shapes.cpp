@@ -1,10 +1,9 @@
-// Shapes after the operators that move or pick elements; shared by constants and computed values.
+#include "workloads/onnx/shapes.h"
+
 #include <algorithm>
 #include <limits>
 
 #include <fmt/format.h>
-
-#include "workloads/onnx/fold.h"
 
 namespace lpa::workloads::detail {
 
@@ -133,6 +132,35 @@ std::vector<SliceRange> slice_ranges(const NodeReader& node, const Shape& shape)
     ranges.push_back(range);
   }
   return ranges;
+}
+
+Shape broadcast_shape(const Shape& a, const Shape& b, const NodeReader& node) {
+  Shape shape(std::max(a.size(), b.size()));
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    const std::int64_t x = i < a.size() ? a[a.size() - 1 - i] : 1, y = i < b.size() ? b[b.size() - 1 - i] : 1;
+    if (x != y && x != 1 && y != 1)
+      node.fail(fmt::format("shapes {} and {} cannot be broadcast", to_string(a), to_string(b)));
+    shape[shape.size() - 1 - i] = x == 1 ? y : x;
+  }
+  checked_count(shape, node.failure("the result"));
+  return shape;
+}
+
+Padding read_padding(const NodeReader& node, const Shape& shape) {
+  if (const std::string mode = node.text("mode", "constant"); mode != "constant")
+    node.fail(fmt::format("'mode' is '{}' (supported: constant)", mode));
+  const std::vector<std::int64_t>& amounts = node.integers(1);
+  if (amounts.size() != 2 * shape.size())
+    node.fail(fmt::format("{} pads for a tensor of rank {} (expected twice the rank)", amounts.size(), shape.size()));
+  Padding padding{{}, {}, 0, shape};
+  for (std::size_t i = 0; i < amounts.size(); ++i) {
+    if (amounts[i] < 0 || amounts[i] > max_elements)
+      node.fail(fmt::format("a pad of {} (supported: 0 to {})", amounts[i], max_elements));
+    (i < shape.size() ? padding.begins : padding.ends).push_back(static_cast<int>(amounts[i]));
+    padding.shape[i % shape.size()] += amounts[i];
+  }
+  if (node.has(2)) padding.value = static_cast<float>(node.number(2));
+  return padding;
 }
 
 }  // namespace lpa::workloads::detail
