@@ -20,6 +20,7 @@ constexpr std::array scalar_members{
     &Counters::output_buffer_reads,
     &Counters::output_buffer_writes,
     &Counters::ppu_elements,
+    &Counters::array_span,
 };
 static_assert(1 + cause_count + scalar_members.size() == counter_count);
 
@@ -48,7 +49,8 @@ const std::array<std::string_view, counter_count> counter_names{"cycles",
                                                                 "input_buffer_writes",
                                                                 "output_buffer_reads",
                                                                 "output_buffer_writes",
-                                                                "ppu_elements"};
+                                                                "ppu_elements",
+                                                                "array_span"};
 
 Counters& Counters::operator+=(const Counters& other) {
   auto sum = to_registers(*this);

@@ -29,14 +29,17 @@ struct Counters {
   std::uint64_t input_buffer_reads = 0, input_buffer_writes = 0;
   std::uint64_t output_buffer_reads = 0, output_buffer_writes = 0;
   std::uint64_t ppu_elements = 0;  ///< Elements the PPU processed (window elements for pooling).
+  /// Cycles from a layer's first row of weights on the array's pins to its last PE's last sum; counted with the layer's
+  /// last vector.
+  std::uint64_t array_span = 0;
 
   std::uint64_t cause(Cause c) const { return by_cause[static_cast<std::size_t>(c)]; }
   Counters& operator+=(const Counters& other);
   friend bool operator==(const Counters&, const Counters&) = default;
 };
 
-/// Number of 64-bit counter registers, and the name of each ("cycles", "busy", ..., "ppu_elements").
-inline constexpr std::size_t counter_count = 24;
+/// Number of 64-bit counter registers, and the name of each ("cycles", "busy", ..., "array_span").
+inline constexpr std::size_t counter_count = 25;
 extern const std::array<std::string_view, counter_count> counter_names;
 
 /// Counters as registers and back.

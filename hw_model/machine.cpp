@@ -20,7 +20,7 @@ Machine::Machine(const sc_core::sc_module_name& name, const MachineConfig& confi
       output_port_("output_port", config_, dma_.port(DmaEngine::outputs), output_buffer_.store()),
       loader_("weight_loader", config_, weight_buffer_.logic()),
       sequencer_("sequencer", config_, input_buffer_.logic(), output_buffer_, loader_),
-      array_("array", config_.array.rows, config_.array.columns, config_.arithmetic),
+      array_("array", config_.array.rows, config_.array.columns, config_.arithmetic, config_.array.stages),
       ppu_("ppu", config_, input_buffer_.logic(), output_buffer_.store(), output_port_.logic()),
       controller_("controller", config_, dma_, [this] { return gather(); }) {
   bind_clocks();
@@ -150,6 +150,7 @@ Counters Machine::gather() const {
   sum.macs = sequencer_.macs();
   sum.vectors = sequencer_.vectors();
   sum.tiles = loader_.tiles();
+  sum.array_span = sequencer_.array_span();
   sum.saturations += array_.saturations();
   sum.nar_products += array_.nar_products();
   return sum;

@@ -168,7 +168,13 @@ std::vector<Parameter> make_parameters() {
                                [](auto& c) -> int& { return c.array.columns; }));
   list.push_back(bool_parameter("array.double_buffer_weights", "load the next tile's weights while this one streams",
                                 [](auto& c) -> bool& { return c.array.double_buffer_weights; }));
+  list.push_back(bool_parameter("array.fold_overlap", "tiles follow each other into the array, or off: one at a time",
+                                [](auto& c) -> bool& { return c.array.fold_overlap; }));
+  list.push_back(int_parameter("array.edge_stages", "", "register stages of the edges' decoders and encoders, 0..1",
+                               [](auto& c) -> int& { return c.array.stages.edge; }));
   list.push_back(int_parameter("clock.mhz", "MHz", "clock, 1..10000", [](auto& c) -> int& { return c.clock_mhz; }));
+  list.push_back(int_parameter("pe.stages", "", "register stages of a PE: 2 (MUL, ADD) or 1 (both in a cycle)",
+                               [](auto& c) -> int& { return c.array.stages.pe; }));
   list.push_back({"pe.converter", "", "log-linear converter: exact_table or mitchell",
                   [converters](const MachineConfig& c) {
                     return c.arithmetic.converter == Converter::mitchell ? converters[1].first : converters[0].first;
@@ -253,6 +259,8 @@ void require_power_of_two(const std::string& name, int value, int low, int high)
 void MachineConfig::validate() const {
   require_range("array.rows", array.rows, 1, 256);
   require_range("array.columns", array.columns, 1, 256);
+  require_range("array.edge_stages", array.stages.edge, 0, 1);
+  require_range("pe.stages", array.stages.pe, 1, 2);
   require_range("clock.mhz", clock_mhz, 1, 10000);
   if (const std::string wrong = formats::check(arithmetic); !wrong.empty()) throw ConfigError(wrong);
   require_range("ppu.lanes", ppu.lanes, 1, 256);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hw_model/config_error.h"
+#include "hw_model/datapath/stages.h"
 #include "hw_model/memory/dram_config.h"
 #include "quant/formats/arithmetic.h"
 
@@ -17,6 +18,10 @@ struct ArrayConfig {
   int rows = 8;                       ///< R: inputs (k) of a tile.
   int columns = 8;                    ///< C: a tile has C * (8 / weight bits) outputs (n).
   bool double_buffer_weights = true;  ///< Load the next tile's weights while this one streams.
+  bool fold_overlap = true;           ///< A tile may enter the array while another one is in it.
+  datapath::Stages stages;
+
+  int latency() const { return stages.latency(rows, columns); }  ///< From a bundle to its sums: see Stages.
 };
 
 /// One on-chip SRAM, used as two halves.

@@ -1,4 +1,4 @@
-// The unified LP encoder below a column: one register stage.
+// The unified LP encoder below a column: one register stage, or none.
 #pragma once
 
 #include <optional>
@@ -8,11 +8,12 @@
 #include "hw_model/array/wire_bank.h"
 #include "hw_model/array/wires.h"
 #include "hw_model/datapath/encoder.h"
+#include "hw_model/datapath/stages.h"
 
 namespace lpa::hw {
 
 /// Encodes the lanes of complete sums (tag valid and last_k); the words stand on `words` one cycle later and stay until
-/// the next ones.
+/// the next ones. Without a register stage they stand there in the same cycle only.
 class ArrayEncoder : public sc_core::sc_module {
  public:
   sc_core::sc_in<bool> clk{"clk"};
@@ -24,12 +25,14 @@ class ArrayEncoder : public sc_core::sc_module {
 
   /// The converter must outlive the module and have arithmetic.encoder_log_bits.
   ArrayEncoder(const sc_core::sc_module_name& name, const datapath::LinearLogConverter& converter,
-               const formats::Arithmetic& arithmetic);
+               const formats::Arithmetic& arithmetic, const datapath::Stages& stages = {});
 
  private:
   void end_of_elaboration() override;
   void configure();
   void clocked();
+  void combinational();
+  EncodedWords encode() const;
 
   const datapath::LinearLogConverter& converter_;
   formats::Arithmetic arithmetic_;
@@ -37,6 +40,7 @@ class ArrayEncoder : public sc_core::sc_module {
   Tap<BundleTag> tag_;
   std::optional<datapath::Encoder> encoder_;
   std::size_t lanes_ = 1;
+  sc_core::sc_event configured_;
 };
 
 }  // namespace lpa::hw

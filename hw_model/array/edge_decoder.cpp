@@ -4,8 +4,14 @@
 
 namespace lpa::hw {
 
-ActivationDecoder::ActivationDecoder(const sc_core::sc_module_name& name) : sc_core::sc_module(name) {
+ActivationDecoder::ActivationDecoder(const sc_core::sc_module_name& name, const datapath::Stages& stages)
+    : sc_core::sc_module(name) {
   SC_HAS_PROCESS(ActivationDecoder);
+  if (stages.edge == 0) {
+    SC_METHOD(combinational);
+    sensitive << control << tag << word;
+    return;
+  }
   SC_METHOD(clocked);
   sensitive << clk.pos();
   dont_initialize();
@@ -17,10 +23,13 @@ void ActivationDecoder::end_of_elaboration() {
   decoded_.attach(decoded);
 }
 
+ActivationWire ActivationDecoder::decode() const {
+  return {datapath::decode_lane(word.read(), control.read().activation), true, tag_->swap};
+}
+
 void ActivationDecoder::clocked() {
-  const BundleTag& bundle = *tag_;
-  if (bundle.valid && !*reset_) {
-    decoded_.write({datapath::decode_lane(word.read(), control.read().activation), true, bundle.swap});
+  if (tag_->valid && !*reset_) {
+    decoded_.write(decode());
     offered_ = true;
   } else if (offered_) {
     decoded_.write({});
@@ -28,8 +37,18 @@ void ActivationDecoder::clocked() {
   }
 }
 
-WeightDecoder::WeightDecoder(const sc_core::sc_module_name& name) : sc_core::sc_module(name) {
+void ActivationDecoder::combinational() {
+  decoded_.write(tag_->valid ? decode() : ActivationWire{});
+}
+
+WeightDecoder::WeightDecoder(const sc_core::sc_module_name& name, const datapath::Stages& stages)
+    : sc_core::sc_module(name) {
   SC_HAS_PROCESS(WeightDecoder);
+  if (stages.edge == 0) {
+    SC_METHOD(combinational);
+    sensitive << control << tag << word;
+    return;
+  }
   SC_METHOD(clocked);
   sensitive << clk.pos();
   dont_initialize();
@@ -41,16 +60,23 @@ void WeightDecoder::end_of_elaboration() {
   decoded_.attach(decoded);
 }
 
+WeightWire WeightDecoder::decode() const {
+  const datapath::WordFormat& format = control.read().weight;
+  return {datapath::decode(word.read(), format.n, format.es, format.rs), *tag_};
+}
+
 void WeightDecoder::clocked() {
-  const WeightTag& row = *tag_;
-  if (row.valid && !*reset_) {
-    const datapath::WordFormat& format = control.read().weight;
-    decoded_.write({datapath::decode(word.read(), format.n, format.es, format.rs), row});
+  if (tag_->valid && !*reset_) {
+    decoded_.write(decode());
     offered_ = true;
   } else if (offered_) {
     decoded_.write({});
     offered_ = false;
   }
+}
+
+void WeightDecoder::combinational() {
+  decoded_.write(tag_->valid ? decode() : WeightWire{});
 }
 
 }  // namespace lpa::hw

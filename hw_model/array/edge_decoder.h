@@ -1,4 +1,4 @@
-// The unified LP decoders at the western and northern edge: one register stage each.
+// The unified LP decoders at the western and northern edge: one register stage each, or none.
 #pragma once
 
 #include <cstdint>
@@ -7,10 +7,12 @@
 
 #include "hw_model/array/wire_bank.h"
 #include "hw_model/array/wires.h"
+#include "hw_model/datapath/stages.h"
 
 namespace lpa::hw {
 
-/// Decodes a row's raw activation; stands on `decoded` in the cycle after it was presented.
+/// Decodes a row's raw activation; stands on `decoded` in the cycle after it was presented; without a register stage,
+/// in which it was presented.
 class ActivationDecoder : public sc_core::sc_module {
  public:
   sc_core::sc_in<bool> clk{"clk"};
@@ -20,11 +22,13 @@ class ActivationDecoder : public sc_core::sc_module {
   sc_core::sc_in<std::uint8_t> word{"word"};
   sc_core::sc_out<ActivationWire> decoded{"decoded"};
 
-  explicit ActivationDecoder(const sc_core::sc_module_name& name);
+  explicit ActivationDecoder(const sc_core::sc_module_name& name, const datapath::Stages& stages = {});
 
  private:
   void end_of_elaboration() override;
   void clocked();
+  void combinational();
+  ActivationWire decode() const;
 
   Tap<bool> reset_;
   Tap<BundleTag> tag_;
@@ -32,7 +36,8 @@ class ActivationDecoder : public sc_core::sc_module {
   bool offered_ = false;
 };
 
-/// Decodes a column's packed weights; stand on `decoded` in the cycle after they were presented.
+/// Decodes a column's packed weights; stand on `decoded` in the cycle after they were presented; without a register
+/// stage, in which they were presented.
 class WeightDecoder : public sc_core::sc_module {
  public:
   sc_core::sc_in<bool> clk{"clk"};
@@ -42,11 +47,13 @@ class WeightDecoder : public sc_core::sc_module {
   sc_core::sc_in<std::uint8_t> word{"word"};
   sc_core::sc_out<WeightWire> decoded{"decoded"};
 
-  explicit WeightDecoder(const sc_core::sc_module_name& name);
+  explicit WeightDecoder(const sc_core::sc_module_name& name, const datapath::Stages& stages = {});
 
  private:
   void end_of_elaboration() override;
   void clocked();
+  void combinational();
+  WeightWire decode() const;
 
   Tap<bool> reset_;
   Tap<WeightTag> tag_;

@@ -3,8 +3,8 @@
 namespace lpa::hw {
 
 Pe::Pe(const sc_core::sc_module_name& name, const datapath::LogLinearConverter& converter,
-       const formats::Arithmetic& arithmetic)
-    : sc_core::sc_module(name), converter_(converter), arithmetic_(arithmetic) {
+       const formats::Arithmetic& arithmetic, const datapath::Stages& stages)
+    : sc_core::sc_module(name), converter_(converter), arithmetic_(arithmetic), mul_register_(stages.pe == 2) {
   SC_HAS_PROCESS(Pe);
   SC_METHOD(configure);
   sensitive << control;
@@ -43,8 +43,9 @@ void Pe::clocked() {
       if (weight.tag.valid) ++hazards_;
     }
     multiply(activation);
+    if (!mul_register_) add();
   }
-  product_valid_ = activation.valid;
+  product_valid_ = activation.valid && mul_register_;
   if (activation.valid || activation_offered_) next_activation_.write(activation);
   activation_offered_ = activation.valid;
   if (weight.tag.valid || weight_offered_) load(weight);
@@ -98,11 +99,12 @@ void Pe::trace_pins(sc_core::sc_trace_file* file, const std::string& prefix) con
   sc_trace(file, weight_in, prefix + ".weight_in");
   sc_trace(file, psum_in, prefix + ".psum_in");
   sc_trace(file, psum_out, prefix + ".psum_out");
-  sc_trace(file, product_valid_, prefix + ".product_valid");
+  if (mul_register_) sc_trace(file, product_valid_, prefix + ".product_valid");
   for (std::size_t lane = 0; lane < product_.size(); ++lane) {
     const std::string number = ".lane" + std::to_string(lane);
     hw::sc_trace(file, active_.lane[lane], prefix + ".active_weight" + number);
     hw::sc_trace(file, shadow_.lane[lane], prefix + ".shadow_weight" + number);
+    if (!mul_register_) continue;
     const std::string product = prefix + ".product" + number;
     sc_trace(file, product_[lane].r, product + ".r");
     sc_trace(file, product_[lane].u, product + ".u");

@@ -1,4 +1,4 @@
-// A processing element: MUL register, ADD register, the active weight and its shadow.
+// A processing element: MUL register (if it has two stages), ADD register, the active weight and its shadow.
 #pragma once
 
 #include <array>
@@ -11,11 +11,13 @@
 #include "hw_model/array/wire_bank.h"
 #include "hw_model/array/wires.h"
 #include "hw_model/datapath/mac.h"
+#include "hw_model/datapath/stages.h"
 
 namespace lpa::hw {
 
 /// Timing: an activation on activation_in in cycle p is multiplied in it; the product stands in the MUL register in
-/// cycle p + 1, in which psum_in must carry the sum that it adds to; the new sum is on psum_out in cycle p + 2. The
+/// cycle p + 1, in which psum_in must carry the sum that it adds to; the new sum is on psum_out in cycle p + 2. With
+/// one stage there is no MUL register: psum_in is taken in cycle p, and the new sum is on psum_out in cycle p + 1. The
 /// activation is on activation_out in cycle p + 1. A weight word that arrives with hops left is on weight_out one cycle
 /// later with one hop less. psum_out holds its value while no product is added.
 class Pe : public sc_core::sc_module {
@@ -32,12 +34,12 @@ class Pe : public sc_core::sc_module {
 
   /// The converter must outlive the module and have arithmetic.lf_bits.
   Pe(const sc_core::sc_module_name& name, const datapath::LogLinearConverter& converter,
-     const formats::Arithmetic& arithmetic);
+     const formats::Arithmetic& arithmetic, const datapath::Stages& stages = {});
 
   const formats::AccumulateEvents& events() const { return events_; }
   std::uint64_t hazards() const { return hazards_; }
 
-  // The registers, as they stand in the current cycle.
+  // The registers, as they stand in the current cycle. With one stage, product_valid() is never true.
   bool product_valid() const { return product_valid_; }
   const std::array<datapath::Product, datapath::max_lanes>& product() const { return product_; }
   const datapath::DecodedWord& active_weight() const { return active_; }
@@ -58,6 +60,7 @@ class Pe : public sc_core::sc_module {
 
   const datapath::LogLinearConverter& converter_;
   formats::Arithmetic arithmetic_;
+  bool mul_register_;
   std::optional<datapath::AddStage> adder_;
 
   Tap<bool> reset_;

@@ -1,5 +1,7 @@
 #include "hw_model/array/systolic_array.h"
 
+#include <algorithm>
+
 namespace lpa::hw {
 namespace {
 
@@ -10,7 +12,7 @@ std::size_t size(int count) {
 }  // namespace
 
 SystolicArray::SystolicArray(const sc_core::sc_module_name& name, int rows, int columns,
-                             const formats::Arithmetic& arithmetic)
+                             const formats::Arithmetic& arithmetic, const datapath::Stages& stages)
     : sc_core::sc_module(name),
       activation_in("activation_in", size(rows)),
       psum_in("psum_in", size(columns)),
@@ -19,6 +21,7 @@ SystolicArray::SystolicArray(const sc_core::sc_module_name& name, int rows, int 
       word_out("word_out", size(columns)),
       rows_(rows),
       columns_(columns),
+      stages_(stages),
       log_linear_(arithmetic.converter, arithmetic.lf_bits),
       linear_log_(arithmetic.encoder_log_bits),
       decoded_activation_("decoded_activation", size(rows)),
@@ -26,24 +29,28 @@ SystolicArray::SystolicArray(const sc_core::sc_module_name& name, int rows, int 
       activation_("activation", size(rows * (columns + 1))),
       weight_("weight", size((rows + 1) * columns)),
       psum_("psum", size((rows + 1) * columns)),
-      activation_decoders_("activation_decoder", size(rows)),
-      weight_decoders_("weight_decoder", size(columns)),
-      tag_delay_("tag_delay", rows + columns + 1) {
+      tag_delay_("tag_delay", latency()) {
+  activation_decoders_.init(size(rows),
+                            [&stages](const char* n, std::size_t) { return new ActivationDecoder(n, stages); });
+  weight_decoders_.init(size(columns), [&stages](const char* n, std::size_t) { return new WeightDecoder(n, stages); });
   activation_skew_.init(size(rows - 1), [](const char* n, std::size_t i) {
     return new SkewColumn<ActivationWire>(n, static_cast<int>(i) + 1);
   });
   weight_skew_.init(size(columns - 1), [](const char* n, std::size_t i) {
     return new SkewColumn<WeightWire>(n, static_cast<int>(i) + 1);
   });
-  // The bundle's own register and c + 1 of skew.
-  psum_skew_.init(size(columns),
-                  [](const char* n, std::size_t c) { return new SkewColumn<PsumWord>(n, static_cast<int>(c) + 2); });
+  // The bundle's own register, c of skew and the MUL register's. Where all of these are left out, there is a wire.
+  const int first_skewed = injection_depth(0) == 0 ? 1 : 0;
+  psum_skew_.init(size(columns - first_skewed), [&](const char* n, std::size_t i) {
+    return new SkewColumn<PsumWord>(n, injection_depth(first_skewed + static_cast<int>(i)));
+  });
   deskew_.init(size(columns - 1), [columns](const char* n, std::size_t c) {
     return new SkewColumn<PsumWord>(n, columns - 1 - static_cast<int>(c));
   });
-  pes_.init(size(rows * columns), [&](const char* n, std::size_t) { return new Pe(n, log_linear_, arithmetic); });
+  pes_.init(size(rows * columns),
+            [&](const char* n, std::size_t) { return new Pe(n, log_linear_, arithmetic, stages); });
   encoders_.init(size(columns),
-                 [&](const char* n, std::size_t) { return new ArrayEncoder(n, linear_log_, arithmetic); });
+                 [&](const char* n, std::size_t) { return new ArrayEncoder(n, linear_log_, arithmetic, stages); });
 
   connect_pes();
   connect_west();
@@ -51,6 +58,11 @@ SystolicArray::SystolicArray(const sc_core::sc_module_name& name, int rows, int 
   connect_south();
 
   SC_HAS_PROCESS(SystolicArray);
+  if (stages.edge == 0) {
+    SC_METHOD(word_tag_wire);
+    sensitive << tag_out;
+    return;
+  }
   SC_METHOD(word_tag_register);
   sensitive << clk.pos();
   dont_initialize();
@@ -80,7 +92,11 @@ void SystolicArray::connect_pes() {
       pe.activation_out(activation_[west_of(r, c + 1)]);
       pe.weight_in(weight_[index(r, c)]);
       pe.weight_out(weight_[index(r + 1, c)]);
-      pe.psum_in(psum_[index(r, c)]);
+      if (r == 0 && injection_depth(c) == 0) {
+        pe.psum_in(psum_in[size(c)]);
+      } else {
+        pe.psum_in(psum_[index(r, c)]);
+      }
       if (r == rows_ - 1 && c == columns_ - 1) {
         pe.psum_out(psum_out[size(c)]);  // The last column has no deskew registers.
       } else {
@@ -125,7 +141,8 @@ void SystolicArray::connect_north() {
       skew.in(decoded_weight_[size(c)]);
       skew.out(weight_[index(0, c)]);
     }
-    SkewColumn<PsumWord>& injection = psum_skew_[size(c)];
+    if (injection_depth(c) == 0) continue;
+    SkewColumn<PsumWord>& injection = psum_skew_[psum_skew_.size() - size(columns_ - c)];
     connect_clock(injection);
     injection.in(psum_in[size(c)]);
     injection.out(psum_[index(0, c)]);
@@ -158,6 +175,11 @@ void SystolicArray::word_tag_register() {
   word_offered_ = encoded;
 }
 
+void SystolicArray::word_tag_wire() {
+  const BundleTag& tag = tag_out.read();
+  word_tag_out.write(tag.valid && tag.last_k ? tag : BundleTag{});
+}
+
 std::uint64_t SystolicArray::saturations() const {
   std::uint64_t total = 0;
   for (const Pe& pe : pes_) total += pe.events().saturations;
@@ -182,13 +204,11 @@ bool SystolicArray::idle() const {
   for (const auto& skew : weight_skew_) {
     if (!skew.settled()) return false;
   }
-  for (const WeightWire& weight : weight_.values()) {
-    if (weight.tag.valid) return false;
-  }
-  for (const WeightWire& weight : decoded_weight_.values()) {
-    if (weight.tag.valid) return false;
-  }
-  return true;
+  const auto valid = [](const WeightWire& weight) { return weight.tag.valid; };
+  // Without a register stage, what the decoders drive are the input pins: of column 0 the first wire.
+  const bool registered = stages_.edge > 0;
+  if (registered && std::ranges::any_of(decoded_weight_.values(), valid)) return false;
+  return std::none_of(weight_.values().begin() + (registered ? 0 : 1), weight_.values().end(), valid);
 }
 
 void SystolicArray::trace_pins(sc_core::sc_trace_file* file, const std::string& prefix) const {

@@ -14,6 +14,7 @@
 #include "hw_model/array/wire_bank.h"
 #include "hw_model/array/wires.h"
 #include "hw_model/datapath/converters.h"
+#include "hw_model/datapath/stages.h"
 #include "quant/formats/arithmetic.h"
 
 namespace lpa::hw {
@@ -30,17 +31,20 @@ class SystolicArray : public sc_core::sc_module {
   sc_core::sc_in<WeightTag> weight_tag_in{"weight_tag_in"};
   sc_core::sc_vector<sc_core::sc_in<std::uint8_t>> weight_in;  ///< C packed words.
 
-  /// A bundle presented in cycle x stands here in cycle x + R + C + 1. Sums mean nothing while the tag is not valid.
+  /// A bundle presented in cycle x stands here in cycle x + latency(): x + R + C + 1 with the stages of the reference
+  /// machine. Sums mean nothing while the tag is not valid.
   sc_core::sc_out<BundleTag> tag_out{"tag_out"};
   sc_core::sc_vector<sc_core::sc_out<PsumWord>> psum_out;
-  /// One cycle later; valid for last_k only.
+  /// One cycle later, or in the same one if the edges have no register stage; valid for last_k only.
   sc_core::sc_out<BundleTag> word_tag_out{"word_tag_out"};
   sc_core::sc_vector<sc_core::sc_out<EncodedWords>> word_out;
 
-  SystolicArray(const sc_core::sc_module_name& name, int rows, int columns, const formats::Arithmetic& arithmetic);
+  SystolicArray(const sc_core::sc_module_name& name, int rows, int columns, const formats::Arithmetic& arithmetic,
+                const datapath::Stages& stages = {});
 
   int rows() const { return rows_; }
   int columns() const { return columns_; }
+  int latency() const { return stages_.latency(rows_, columns_); }
 
   /// Running totals since construction; reset does not clear them.
   std::uint64_t saturations() const;   ///< Additions whose result did not fit.
@@ -63,9 +67,12 @@ class SystolicArray : public sc_core::sc_module {
   void connect_north();
   void connect_south();
   void word_tag_register();
+  void word_tag_wire();
+  int injection_depth(int column) const { return stages_.edge + column + stages_.pe - 1; }
 
   int rows_;
   int columns_;
+  datapath::Stages stages_;
   datapath::LogLinearConverter log_linear_;
   datapath::LinearLogConverter linear_log_;
 
@@ -76,11 +83,11 @@ class SystolicArray : public sc_core::sc_module {
   WireBank<WeightWire> weight_;
   WireBank<PsumWord> psum_;
 
-  sc_core::sc_vector<ActivationDecoder> activation_decoders_;
-  sc_core::sc_vector<WeightDecoder> weight_decoders_;
+  sc_core::sc_vector<ActivationDecoder> activation_decoders_{"activation_decoder"};
+  sc_core::sc_vector<WeightDecoder> weight_decoders_{"weight_decoder"};
   sc_core::sc_vector<SkewColumn<ActivationWire>> activation_skew_{"activation_skew"};
   sc_core::sc_vector<SkewColumn<WeightWire>> weight_skew_{"weight_skew"};
-  sc_core::sc_vector<SkewColumn<PsumWord>> psum_skew_{"psum_skew"};
+  sc_core::sc_vector<SkewColumn<PsumWord>> psum_skew_{"psum_skew"};  ///< From the first column that has any.
   sc_core::sc_vector<SkewColumn<PsumWord>> deskew_{"deskew"};
   SkewColumn<BundleTag> tag_delay_;
   sc_core::sc_vector<Pe> pes_{"pe"};

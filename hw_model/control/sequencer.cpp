@@ -11,6 +11,8 @@ Sequencer::Sequencer(const sc_core::sc_module_name& name, const MachineConfig& c
       activations("activations", static_cast<unsigned>(config.array.rows)),
       psums("psums", static_cast<unsigned>(config.array.columns)),
       double_buffer_(config.array.double_buffer_weights),
+      fold_overlap_(config.array.fold_overlap),
+      latency_(static_cast<std::uint64_t>(config.array.latency())),
       rows_(static_cast<std::size_t>(config.array.rows)),
       columns_(static_cast<std::size_t>(config.array.columns)),
       input_buffer_(input_buffer),
@@ -51,7 +53,8 @@ void Sequencer::set_cause(Cause why) {
 void Sequencer::start(const Job& new_job) {
   job_number_ = new_job.number;
   schedule_ = new_job.schedule;
-  issued_ = last_k_vectors_ = position_ = accesses_ = 0;
+  issued_ = last_k_vectors_ = position_ = accesses_ = folds_asked_ = 0;
+  fold_end_ = 0;
   tag.write({});
   set_cause(Cause::idle);
   tiles_released.write(0);
@@ -85,10 +88,11 @@ Cause Sequencer::try_issue() {
   const Tiling& tiling = schedule_->tiling();
   const VisitCursor& visit = tile_->visit();
   if (position_ == 0) {
-    if (tile_->first_k() && visits_drained.read() < visit.index() - 1) return Cause::output_wait;
+    if (!fold_overlap_ && folds_asked_ == tile_->index()) return ask_for_fold();
+    if (!half_is_free()) return Cause::output_wait;
     if (tiles_loaded.read() <= tile_->index()) return Cause::weight_wait;
   }
-  if (!input_ready()) return Cause::input_wait;
+  if (!input_ready(y_)) return Cause::input_wait;
   if (accesses_ < vector_accesses_) {
     ++accesses_;
     input_buffer_.use_port(cycle_, visit.pass().input_fetch);
@@ -102,11 +106,30 @@ Cause Sequencer::try_issue() {
   return Cause::busy;
 }
 
-bool Sequencer::input_ready() const {
+/// At the first position of a tile that has not been asked for: asks for it, or says what keeps it waiting.
+Cause Sequencer::ask_for_fold() {
+  const bool drains = cycle_ < fold_end_;
+  if (cycle_ + 1 < fold_end_) return Cause::fill_drain;
+  const Tiling& tiling = schedule_->tiling();
+  const std::int64_t band = tile_->visit().pass().band;
+  if (!half_is_free()) return drains ? Cause::fill_drain : Cause::output_wait;
+  if (!input_ready(tiling.band_first_row(band) + tiling.band_row_count(band) - 1)) {
+    return drains ? Cause::fill_drain : Cause::input_wait;
+  }
+  tiles_released.write(++folds_asked_);
+  return drains ? Cause::fill_drain : Cause::weight_wait;
+}
+
+bool Sequencer::half_is_free() const {
+  return !tile_->first_k() || visits_drained.read() >= tile_->visit().index() - 1;
+}
+
+/// Whether the input rows that output row `y` reads are there.
+bool Sequencer::input_ready(std::int64_t y) const {
   const Tiling& tiling = schedule_->tiling();
   const Pass& pass = tile_->visit().pass();
   // The tile's rows of the kernel ascend, so its last row reads the lowest input row.
-  const std::int64_t row = y_ * tiling.d.stride_h + row_addresses_.back().y;
+  const std::int64_t row = y * tiling.d.stride_h + row_addresses_.back().y;
   return input_level.read().has(pass.input_fetch, tiling.input_bytes_to(pass.band, row));
 }
 
@@ -148,7 +171,7 @@ void Sequencer::advance() {
   const Tiling& tiling = schedule_->tiling();
   if (position_ == 0) {
     tile_begin_ = cycle_;
-    if (double_buffer_) tiles_released.write(tile_->index() + 1);
+    if (fold_overlap_ && double_buffer_) tiles_released.write(tile_->index() + 1);
   }
   ++position_;
   if (++x_ == tiling.d.out_w) {
@@ -159,11 +182,17 @@ void Sequencer::advance() {
   if (timeline_ != nullptr) {
     timeline_->add(tile_slice(Track::array, *tile_, tile_begin_, cycle_ + 1));
   }
-  if (!double_buffer_) tiles_released.write(tile_->index() + 1);
+  if (fold_overlap_ && !double_buffer_) tiles_released.write(tile_->index() + 1);
+  fold_end_ = cycle_ + latency_;
   const std::int64_t fetch = tile_->visit().pass().input_fetch;
   tile_->next();
   if (tile_->done() || tile_->visit().pass().input_fetch != fetch) inputs_released.write(fetch + 1);
-  if (!tile_->done()) enter_tile();
+  if (tile_->done()) {
+    array_span_ += fold_end_ - loader_.first_row_edge() - 1;
+    return;
+  }
+  enter_tile();
+  if (!fold_overlap_) ask_for_fold();
 }
 
 Cause Sequencer::end_cause() const {

@@ -21,6 +21,10 @@ namespace lpa::hw {
 /// A vector of more bytes than the input buffer's port has takes several accesses, one per cycle (input_wait), and is
 /// presented with the last of them. If several things are missing in a cycle, its cause is the first of: output_wait,
 /// weight_wait, input_wait, psum_wait.
+///
+/// Without overlap of folds, the sequencer asks for a tile's weights when the sums of the tile before have been formed
+/// (fill_drain until then), its half of the output buffer is free and all input rows that it reads are there: the
+/// loader can present the first row of weights at the edge at which the last PE forms its last sum.
 class Sequencer : public sc_core::sc_module {
  public:
   sc_core::sc_in<bool> clk{"clk"};
@@ -36,6 +40,7 @@ class Sequencer : public sc_core::sc_module {
   sc_core::sc_out<BundleTag> tag{"tag"};
   sc_core::sc_vector<sc_core::sc_out<std::uint8_t>> activations;
   sc_core::sc_vector<sc_core::sc_out<PsumWord>> psums;
+  /// Tiles whose successor may enter the shadow registers; without overlap of folds, tiles asked for.
   sc_core::sc_out<std::int64_t> tiles_released{"tiles_released"};
   sc_core::sc_out<std::int64_t> inputs_released{"inputs_released"};  ///< Of layers that use the array.
   sc_core::sc_out<Cause> cause{"cause"};
@@ -45,6 +50,7 @@ class Sequencer : public sc_core::sc_module {
 
   std::uint64_t macs() const { return macs_; }
   std::uint64_t vectors() const { return vectors_; }
+  std::uint64_t array_span() const { return array_span_; }
   void set_timeline(Timeline* timeline) {
     timeline_ = timeline;
     cause_track_.set_timeline(timeline);
@@ -61,13 +67,16 @@ class Sequencer : public sc_core::sc_module {
   void start(const Job& job);
   Cause try_issue();
   Cause end_cause() const;
-  bool input_ready() const;
+  bool half_is_free() const;
+  bool input_ready(std::int64_t y) const;
+  Cause ask_for_fold();
   void enter_tile();
   void issue();
   void advance();
   std::uint8_t activation(const RowAddress& row) const;
 
-  bool double_buffer_;
+  bool double_buffer_, fold_overlap_;
+  std::uint64_t latency_;  ///< Edges from a vector's presentation to the last PE's sum.
   std::size_t rows_, columns_;
   FillLogic& input_buffer_;
   OutputBuffer& output_buffer_;
@@ -85,8 +94,10 @@ class Sequencer : public sc_core::sc_module {
   std::int64_t psum_vector_bytes_ = 0;
   std::int64_t vector_bytes_ = 0, vector_accesses_ = 1;  ///< Of the tile's activation vectors.
   std::int64_t accesses_ = 0;      ///< Cycles for which the input port has been gathering the vector.
+  std::int64_t folds_asked_ = 0;   ///< Of the layer, without overlap of folds.
+  std::uint64_t fold_end_ = 0;     ///< Edge at which the last PE forms the last sum of the tile before.
   std::uint64_t vector_macs_ = 0;  ///< Of one vector of the tile.
-  std::uint64_t macs_ = 0, vectors_ = 0;
+  std::uint64_t macs_ = 0, vectors_ = 0, array_span_ = 0;
   const MachineConfig& config_;
   std::uint64_t cycle_ = 0;
 

@@ -10,6 +10,7 @@ WeightLoader::WeightLoader(const sc_core::sc_module_name& name, const MachineCon
       weights("weights", static_cast<unsigned>(config.array.columns)),
       rows_(static_cast<std::size_t>(config.array.rows)),
       columns_(static_cast<std::size_t>(config.array.columns)),
+      fold_overlap_(config.array.fold_overlap),
       buffer_(buffer),
       gate_(config.stall, StallPoint::weight_row) {
   for (auto& half : biases_) half.resize(columns_);
@@ -31,7 +32,7 @@ void WeightLoader::step() {
     return;
   }
   if (schedule_ == nullptr || tile_->done()) return;
-  const bool shadows_free = tiles_released.read() >= tile_->index();
+  const bool shadows_free = tiles_released.read() >= tile_->index() + (fold_overlap_ ? 0 : 1);
   if (!shadows_free || !row_ready() || gate_.closed(cycle_)) return;
   if (row_ == static_cast<std::int64_t>(rows_) - 1 && accesses_ == 0) tile_begin_ = cycle_;
   ++accesses_;
@@ -75,6 +76,7 @@ void WeightLoader::present_row() {
   } else {
     for (std::size_t c = 0; c < columns_; ++c) weights[c].write(0);
   }
+  if (tile_->index() == 0 && row_ == static_cast<std::int64_t>(rows_) - 1) first_row_edge_ = cycle_;
   tag.write({true, static_cast<std::uint16_t>(row_)});
   if (--row_ < 0) finish_tile();
 }

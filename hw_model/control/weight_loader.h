@@ -16,15 +16,16 @@ namespace lpa::hw {
 
 /// A row of more columns than the buffer's port has bytes takes several accesses, one per cycle, and is presented with
 /// the last of them. Tile i + 1 is loaded from the cycle after tile i's first bundle was presented (its last one, if
-/// the array's weights are not double-buffered). Rows go in the order R-1 .. 0; rows beyond the layer's K are zero
-/// words. The biases of an n-tile are taken from the buffer with its first row.
+/// the array's weights are not double-buffered); without overlap of folds, every tile when the sequencer asks for it.
+/// Rows go in the order R-1 .. 0; rows beyond the layer's K are zero words. The biases of an n-tile are taken from the
+/// buffer with its first row.
 class WeightLoader : public sc_core::sc_module {
  public:
   sc_core::sc_in<bool> clk{"clk"};
   sc_core::sc_in<bool> reset{"reset"};
   sc_core::sc_in<Job> job{"job"};
   sc_core::sc_in<FillLevel> level{"level"};
-  sc_core::sc_in<std::int64_t> tiles_released{"tiles_released"};  ///< Tiles whose successor may enter the shadows.
+  sc_core::sc_in<std::int64_t> tiles_released{"tiles_released"};  ///< See Sequencer.
   sc_core::sc_out<WeightTag> tag{"tag"};
   sc_core::sc_vector<sc_core::sc_out<std::uint8_t>> weights;
   sc_core::sc_out<std::int64_t> tiles_loaded{"tiles_loaded"};
@@ -37,6 +38,7 @@ class WeightLoader : public sc_core::sc_module {
   const std::vector<PsumWord>& biases(std::int64_t visit) const { return biases_[static_cast<std::size_t>(visit % 2)]; }
 
   std::uint64_t tiles() const { return total_tiles_; }
+  std::uint64_t first_row_edge() const { return first_row_edge_; }  ///< That presented the layer's first row.
   void set_timeline(Timeline* timeline) { timeline_ = timeline; }
 
  private:
@@ -48,6 +50,7 @@ class WeightLoader : public sc_core::sc_module {
   void finish_tile();
 
   std::size_t rows_, columns_;
+  bool fold_overlap_;
   FillLogic& buffer_;
   StallGate gate_;
   const Schedule* schedule_ = nullptr;
@@ -58,6 +61,7 @@ class WeightLoader : public sc_core::sc_module {
   std::int64_t fetches_released_ = 0;
   std::array<std::vector<PsumWord>, 2> biases_;
   std::uint64_t total_tiles_ = 0;
+  std::uint64_t first_row_edge_ = 0;
   std::uint64_t cycle_ = 0;
 
   Timeline* timeline_ = nullptr;

@@ -6,7 +6,11 @@
 namespace lpa::hw {
 
 FastLoader::FastLoader(const MachineConfig& config, FillLogic& buffer, ArrayValues& values)
-    : rows_(config.array.rows), buffer_(buffer), values_(values), gate_(config.stall, StallPoint::weight_row) {}
+    : rows_(config.array.rows),
+      fold_overlap_(config.array.fold_overlap),
+      buffer_(buffer),
+      values_(values),
+      gate_(config.stall, StallPoint::weight_row) {}
 
 void FastLoader::step(std::uint64_t cycle, const Job& job, const FillLevel& level, std::int64_t tiles_released) {
   if (job.number != job_number_) {
@@ -16,7 +20,7 @@ void FastLoader::step(std::uint64_t cycle, const Job& job, const FillLevel& leve
   looks_ = false;
   if (schedule_ == nullptr || tile_->done()) return;
   if (!loading_) {
-    if (tiles_released < tile_->index() || !tile_ready(level)) return;
+    if (tiles_released < tile_->index() + (fold_overlap_ ? 0 : 1) || !tile_ready(level)) return;
     if (gate_.closed(cycle)) {
       looks_ = true;
       return;
@@ -54,6 +58,7 @@ void FastLoader::begin_tile(std::uint64_t cycle) {
   const std::int64_t accesses = buffer_.config().accesses(tiling.tile_columns(tile_->visit().n_tile()));
   read_begin_ = edge_after(cycle, rows_ - used);
   tile_end_ = edge_after(read_begin_, used * accesses) - 1;
+  if (tile_->index() == 0) first_row_edge_ = used < rows_ ? cycle : edge_after(cycle, accesses) - 1;
   half_ = static_cast<std::size_t>(tile_->weight_fetch() % 2);
   if (tile_->first_k()) {
     values_.load_biases(*tile_);

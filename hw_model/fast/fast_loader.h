@@ -31,6 +31,7 @@ class FastLoader {
   std::int64_t tiles_loaded() const { return tiles_loaded_; }
   std::int64_t fetches_released() const { return fetches_released_; }
   std::uint64_t tiles() const { return total_tiles_; }
+  std::uint64_t first_row_edge() const { return first_row_edge_; }  ///< That presents the layer's first row.
   void set_timeline(Timeline* timeline) { timeline_ = timeline; }
 
  private:
@@ -41,6 +42,7 @@ class FastLoader {
   void finish_tile(std::uint64_t cycle);
 
   std::int64_t rows_;
+  bool fold_overlap_;
   FillLogic& buffer_;
   ArrayValues& values_;
   StallGate gate_;
@@ -54,6 +56,7 @@ class FastLoader {
   std::uint64_t read_begin_ = 1;  ///< First edge at which the buffer is read for it: rows of zeros come first.
   std::size_t half_ = 0;          ///< Of the weight buffer.
   std::uint64_t total_tiles_ = 0;
+  std::uint64_t first_row_edge_ = 0;
   Timeline* timeline_ = nullptr;
 };
 

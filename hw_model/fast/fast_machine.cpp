@@ -176,6 +176,7 @@ void FastMachine::step(Block block, std::uint64_t edge) {
     case sequencer:
       sequencer_.step(edge, job_.read(),
                       {.tiles_loaded = tiles_loaded_.read(),
+                       .first_row_edge = loader_.first_row_edge(),
                        .input_level = input_level_.read(),
                        .visits_drained = visits_drained_.read(),
                        .ppu_state = ppu_state_.read()});
@@ -335,6 +336,7 @@ Counters FastMachine::gather() const {
   sum.macs = sequencer_.macs(edge_);
   sum.vectors = sequencer_.vectors(edge_);
   sum.tiles = loader_.tiles();
+  sum.array_span = sequencer_.array_span();
   sum.saturations += values_.events().saturations;
   sum.nar_products += values_.events().nar_products;
   return sum;

@@ -10,9 +10,11 @@ namespace lpa::hw {
 FastSequencer::FastSequencer(const MachineConfig& config, FillLogic& input_buffer, OutputStore& store,
                              ArrayValues& values)
     : config_(config),
-      // "Array timing": presented in the cycle after the edge, on the output pins R + C + 1 cycles later, counted at
+      // "Array timing": presented in the cycle after the edge, on the output pins `latency` cycles later, counted at
       // the end of that cycle.
-      sum_latency_(static_cast<std::uint64_t>(config.array.rows + config.array.columns + 3)),
+      latency_(static_cast<std::uint64_t>(config.array.latency())),
+      sum_latency_(latency_ + 2),
+      word_latency_(sum_latency_ + static_cast<std::uint64_t>(config.array.stages.edge)),
       input_buffer_(input_buffer),
       store_(store),
       values_(values),
@@ -45,9 +47,13 @@ void FastSequencer::step(std::uint64_t cycle, const Job& job, const Inputs& inpu
   }
   if (phase_ == Phase::issuing && cycle == runs_.front().edge(0) && position_ == 0) {
     tile_begin_ = cycle;
-    if (config_.array.double_buffer_weights) tiles_released_ = tile_->index() + 1;
+    if (config_.array.fold_overlap && config_.array.double_buffer_weights) tiles_released_ = tile_->index() + 1;
   }
-  if (phase_ == Phase::issuing && cycle == runs_.back().last()) finish_run(cycle);
+  if (phase_ == Phase::issuing && cycle == runs_.back().last()) {
+    finish_run(cycle);
+    if (phase_ == Phase::ending) array_span_ += fold_end_ - inputs.first_row_edge - 1;
+    if (phase_ == Phase::waiting && must_ask()) ask_for_fold(cycle, inputs);
+  }
 }
 
 void FastSequencer::reset(std::uint64_t cycle) {
@@ -75,7 +81,8 @@ void FastSequencer::start(const Job& job, std::uint64_t cycle) {
   schedule_ = job.schedule;
   position_ = last_k_vectors_ = 0;
   tiles_released_ = inputs_released_ = 0;
-  words_.start(sum_latency_ + 1);
+  fold_end_ = 0;
+  words_.start(word_latency_);
   wait(Cause::idle, cycle);
   phase_ = Phase::off;
   if (schedule_ == nullptr) return;
@@ -110,6 +117,10 @@ std::uint64_t FastSequencer::next(std::uint64_t cycle) const {
   if (phase_ == Phase::issuing) {
     return runs_.front().edge(0) > cycle ? runs_.front().edge(0) : runs_.back().last();
   }
+  // Of a tile that has not been asked for: when it can be, and when the array is empty.
+  if (phase_ == Phase::waiting && !config_.array.fold_overlap && cycle < fold_end_) {
+    return std::max(cycle + 1, fold_end_ - 1);
+  }
   if (phase_ == Phase::ending && cause_ == Cause::fill_drain) return words_.seen_at(last_k_vectors_ - 1);
   return never;  // Whoever it waits for wakes it.
 }
@@ -121,12 +132,31 @@ void FastSequencer::wait(Cause cause, std::uint64_t cycle) {
 
 void FastSequencer::try_issue(std::uint64_t cycle, const Inputs& inputs) {
   if (position_ == 0) {
-    if (tile_->first_k() && inputs.visits_drained < tile_->visit().index() - 1) return wait(Cause::output_wait, cycle);
+    if (must_ask()) return wait(ask_for_fold(cycle, inputs), cycle);
+    if (!half_is_free(inputs)) return wait(Cause::output_wait, cycle);
     if (inputs.tiles_loaded <= tile_->index()) return wait(Cause::weight_wait, cycle);
   }
   const std::int64_t count = available(inputs.input_level);
   if (count == 0) return wait(Cause::input_wait, cycle);
   plan(cycle, gate_.enabled() ? 1 : count);
+}
+
+bool FastSequencer::must_ask() const {
+  return !config_.array.fold_overlap && position_ == 0 && tiles_released_ == tile_->index();
+}
+
+/// As Sequencer does.
+Cause FastSequencer::ask_for_fold(std::uint64_t cycle, const Inputs& inputs) {
+  const bool drains = cycle < fold_end_;
+  if (cycle + 1 < fold_end_) return Cause::fill_drain;
+  if (!half_is_free(inputs)) return drains ? Cause::fill_drain : Cause::output_wait;
+  if (available(inputs.input_level) < tile_->visit().positions()) return drains ? Cause::fill_drain : Cause::input_wait;
+  ++tiles_released_;
+  return drains ? Cause::fill_drain : Cause::weight_wait;
+}
+
+bool FastSequencer::half_is_free(const Inputs& inputs) const {
+  return !tile_->first_k() || inputs.visits_drained >= tile_->visit().index() - 1;
 }
 
 std::int64_t FastSequencer::available(const FillLevel& level) const {
@@ -194,7 +224,7 @@ void FastSequencer::add_run(std::int64_t count, std::uint64_t first_edge, std::u
     ++run.stalled;
   }
   if (tile_->last_k()) {
-    if (position_ == 0 && runs_.empty()) words_begin_ = run.edge(0) + sum_latency_;
+    if (position_ == 0 && runs_.empty()) words_begin_ = run.edge(0) + word_latency_ - 1;
     words_.add(run);
     last_k_vectors_ += count;
   }
@@ -223,10 +253,11 @@ void FastSequencer::finish_tile(std::uint64_t cycle) {
     report_encoded(cycle);
     timeline_->add(tile_slice(Track::array, *tile_, tile_begin_, cycle + 1));
     if (tile_->last_k()) {
-      encoded_.push_back(visit_slice(Track::encoder, tile_->visit(), words_begin_, cycle + sum_latency_ + 1));
+      encoded_.push_back(visit_slice(Track::encoder, tile_->visit(), words_begin_, cycle + word_latency_));
     }
   }
-  if (!config_.array.double_buffer_weights) tiles_released_ = tile_->index() + 1;
+  if (config_.array.fold_overlap && !config_.array.double_buffer_weights) tiles_released_ = tile_->index() + 1;
+  fold_end_ = cycle + latency_;
   const std::int64_t fetch = tile_->visit().pass().input_fetch;
   tile_->next();
   if (tile_->done() || tile_->visit().pass().input_fetch != fetch) inputs_released_ = fetch + 1;

@@ -25,6 +25,7 @@ class FastSequencer {
   /// What the sequencer sees of other blocks at an edge.
   struct Inputs {
     std::int64_t tiles_loaded = 0;
+    std::uint64_t first_row_edge = 0;  ///< FastLoader's.
     const FillLevel& input_level;
     std::int64_t visits_drained = 0;
     PpuState ppu_state = PpuState::idle;
@@ -39,7 +40,7 @@ class FastSequencer {
   /// Counts everything up to and with edge `cycle`, which must lie before the next step.
   void account(std::uint64_t cycle);
 
-  std::int64_t tiles_released() const { return tiles_released_; }
+  std::int64_t tiles_released() const { return tiles_released_; }    ///< As Sequencer's.
   std::int64_t inputs_released() const { return inputs_released_; }  ///< Of layers that use the array.
   /// Whether the input buffer's port reads a half at an edge, which is the last accounted one or the one after it.
   bool reads(std::uint64_t cycle, std::size_t half) const;
@@ -51,6 +52,7 @@ class FastSequencer {
   /// Up to and with edge `cycle`, which is the last accounted one or the one after it.
   std::uint64_t macs(std::uint64_t cycle) const { return macs_ + (presents(cycle) ? run_costs_.macs : 0); }
   std::uint64_t vectors(std::uint64_t cycle) const { return vectors_ + (presents(cycle) ? 1 : 0); }
+  std::uint64_t array_span() const { return array_span_; }
   void set_timeline(Timeline* timeline);
 
  private:
@@ -73,6 +75,9 @@ class FastSequencer {
   void drop_layer(std::uint64_t cycle);
   void enter_tile();
   void try_issue(std::uint64_t cycle, const Inputs& inputs);
+  bool must_ask() const;
+  Cause ask_for_fold(std::uint64_t cycle, const Inputs& inputs);
+  bool half_is_free(const Inputs& inputs) const;
   void wait(Cause cause, std::uint64_t cycle);
   std::int64_t available(const FillLevel& level) const;
   void plan(std::uint64_t cycle, std::int64_t count);
@@ -87,7 +92,9 @@ class FastSequencer {
   void count_run(const IssueRun& run, std::uint64_t from, std::uint64_t to);
 
   const MachineConfig& config_;
-  std::uint64_t sum_latency_;  ///< Edges from a vector's presentation to the edge that sees its sum.
+  std::uint64_t latency_;       ///< Edges from a vector's presentation to the last PE's sum.
+  std::uint64_t sum_latency_;   ///< To the edge that sees its sum in the output buffer.
+  std::uint64_t word_latency_;  ///< To the edge that sees its words there.
   FillLogic& input_buffer_;
   OutputStore& store_;
   ArrayValues& values_;
@@ -104,6 +111,7 @@ class FastSequencer {
   VectorCosts tile_costs_;
   std::int64_t last_k_vectors_ = 0;
   std::int64_t tiles_released_ = 0, inputs_released_ = 0;
+  std::uint64_t fold_end_ = 0;  ///< Edge at which the last PE forms the last sum of the tile before.
   WordClock words_;
 
   std::vector<IssueRun> runs_;  ///< Being issued.
@@ -114,7 +122,7 @@ class FastSequencer {
 
   std::uint64_t accounted_ = 0;
   std::array<std::uint64_t, cause_count> causes_{};
-  std::uint64_t macs_ = 0, vectors_ = 0;
+  std::uint64_t macs_ = 0, vectors_ = 0, array_span_ = 0;
 
   Timeline* timeline_ = nullptr;
   CauseTrack cause_track_;

@@ -1,6 +1,7 @@
 #include "tools/lpasim/options.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <fstream>
 #include <sstream>
@@ -8,6 +9,7 @@
 #include <boost/program_options.hpp>
 #include <fmt/format.h>
 
+#include "hw_model/driver/scalesim_machine.h"
 #include "tools/lpasim/error.h"
 
 namespace lpa::cli {
@@ -57,6 +59,15 @@ ConfigText read_config_text(const std::string& file) {
   }
   if (stream.bad()) throw Error(ExitCode::input, fmt::format("{}: cannot be read", file));
   return config;
+}
+
+/// Configurations of SCALE-Sim have a section of this name, in small or capital letters.
+bool is_scalesim(const ConfigText& config) {
+  return std::ranges::any_of(config.raw, [](const auto& line) {
+    std::string text = line.first;
+    std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return text == "[architecture_presets]";
+  });
 }
 
 std::string did_you_mean(const std::string& name, const std::vector<std::string>& names, const std::string& dashes) {
@@ -109,9 +120,14 @@ class ArgumentParser {
       result_.values_ = parse_file(config->second.front().text, file_options_, file_machine);
     }
     if (const auto hardware = line_values.find("hardware"); hardware != line_values.end()) {
-      po::options_description keys;
-      for (const auto& parameter : hw::machine_parameters()) add_to(keys, parameter.name, false);
-      parse_file(hardware->second.front().text, keys, hardware_machine);
+      const std::string& file = hardware->second.front().text;
+      if (is_scalesim(read_config_text(file))) {
+        result_.base_ = driver::read_scalesim_machine(file);
+      } else {
+        po::options_description keys;
+        for (const auto& parameter : hw::machine_parameters()) add_to(keys, parameter.name, false);
+        parse_file(file, keys, hardware_machine);
+      }
     }
     for (auto& [name, values] : line_values) result_.values_[name] = std::move(values);
     result_.machine_ = {std::move(hardware_machine), std::move(file_machine), std::move(line_machine)};
@@ -304,7 +320,7 @@ hw::MachineConfig Arguments::machine() const {
     if (value.from_file) throw Error(ExitCode::input, fmt::format("{}: {}", value.place, message));
     throw Error(ExitCode::usage, fmt::format("option --{}", message));
   };
-  hw::MachineConfig config;
+  hw::MachineConfig config = base_;
   for (const Values& source : machine_) {
     for (const auto& parameter : hw::machine_parameters()) {
       const auto found = source.find(parameter.name);
@@ -358,7 +374,8 @@ std::string help_text(const Command& command) {
     }
   }
   if (command.machine) {
-    add("hardware", "FILE", "the machine's parameters, an INI file: [array], rows = 16");
+    add("hardware", "FILE",
+        "the machine's parameters, an INI file: [array], rows = 16; or a configuration of SCALE-Sim");
     add("<parameter>", "VALUE", "one parameter of the machine, such as --array.rows 16; lpasim describe lists them");
   }
   add("config", "FILE", "these options, an INI file: images = 8; the command line wins");

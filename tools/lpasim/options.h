@@ -52,8 +52,8 @@ class Arguments {
   std::uint64_t integer(const std::string& name, std::uint64_t low, std::uint64_t high) const;
   /// Throws Error unless the value is one of `choices`.
   std::string choice(const std::string& name, const std::vector<std::string>& choices) const;
-  /// The machine: defaults, then --hardware, --config and the command line, each in the parameters' order. Throws
-  /// Error.
+  /// The machine: defaults or a configuration of SCALE-Sim given as --hardware, then --hardware, --config and the
+  /// command line, each in the parameters' order. Throws Error.
   hw::MachineConfig machine() const;
 
  private:
@@ -64,6 +64,7 @@ class Arguments {
 
   bool help_ = false;
   Values values_;                ///< By name; a repeated option has several.
+  hw::MachineConfig base_;       ///< The defaults, or what a configuration of SCALE-Sim says.
   std::vector<Values> machine_;  ///< --hardware, --config, command line: later ones win.
 };
 

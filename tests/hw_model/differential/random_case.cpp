@@ -42,6 +42,8 @@ MachineConfig draw_machine(Choices& c, bool large) {
   config.array.rows = c.pick({8, 4, 2, 1, 3, 5, 16, 11, 40});
   config.array.columns = c.pick({8, 4, 2, 1, 3, 12, 16, 6, 24});
   config.array.double_buffer_weights = !c.chance(1, 4);
+  config.array.fold_overlap = !c.chance(1, 4);
+  config.array.stages = {.pe = c.pick({2, 1}), .edge = c.pick({1, 0})};
   config.clock_mhz = c.pick({500, 1000, 333, 700});
   const int roomy = large ? 64 : c.pick({16, 4, 2, 1});
   config.weight_buffer = {c.draw(1, roomy), c.pick({64, 8, 16, 32})};
