@@ -51,7 +51,7 @@ TEST(IndependentLayers, HaveAnInputEach) {
                                .kernel_w = 3,
                                .stride = 2,
                                .groups = 1};
-  LayerShape linear{.name = "layer", .kind = ShapeKind::linear, .m = 7, .n = 5, .k = 6};
+  LayerShape linear{.name = "layer", .kind = ShapeKind::linear, .m = 7, .n = 5, .k = 6, .geometry = {}};
   Trace trace = independent_layers("table.csv", {conv, linear});
   apply_recipe(trace, Recipe::w8);
   EXPECT_NO_THROW(check_trace(trace));
@@ -64,7 +64,7 @@ TEST(IndependentLayers, HaveAnInputEach) {
 }
 
 TEST(IndependentLayers, RefuseProductsOfActivations) {
-  const LayerShape matmul{.name = "qk", .kind = ShapeKind::matmul};
+  const LayerShape matmul{.name = "qk", .kind = ShapeKind::matmul, .geometry = {}};
   EXPECT_EQ(workloads::testing::message_of<workloads::InputError>([&] { independent_layers("t.csv", {matmul}); }),
             "t.csv: layer 'qk': a matmul of a table has no operands (supported: conv, linear)");
 }

@@ -90,8 +90,12 @@ TEST(Trace, HasAFieldPerLineAndNoLongLines) {
 }
 
 TEST(Trace, RefusesFieldsThatAreMissingOrUnknown) {
-  expect_message({"", "\"layers\": [\n  {", "\"layers\": [\n  {\"opp\": 1, ",
-                  "layers[0]: unknown field 'opp'; did you mean 'op'?"});
+  expect_message({"\"layers\"", "\"op\": ", "\"opp\": ", "layers[0]: unknown field 'opp'; did you mean 'op'?"});
+  const std::string text = trace_text(small_trace());
+  const std::size_t op = text.find("\"op\"");
+  const std::string without = text.substr(0, op) + text.substr(text.find("\"kind\"", op));
+  const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(op), '\n') - 1;
+  EXPECT_EQ(error(without), fmt::format("t.json:{}: layers[0].op: is missing", line));
 }
 
 TEST(Trace, RefusesWrongValuesNamingLineAndField) {
@@ -111,15 +115,13 @@ TEST(Trace, RefusesWrongValuesNamingLineAndField) {
            {"\"input\": {", "[4, 4, 3]", "[65536, 65536, 3]",
             "input.shape: a map of 65536 x 65536 x 3 has more than 2147483647 elements"},
            {"\"input\": {", "LP<8,2,3,0>", "LP<6,2,3,0>", "input.format: n is 6 but must be 2, 4 or 8"},
-           {"\"constants\"", "\"bias map\"", "\"input\"",
-            "constants[0].name: 'input' is the name of something before it, too"},
+           {copy, "\"copy\"", "\"input\"", "layers[8].name: 'input' is the name of something before it, too"},
            {first, "\"kind\": \"conv\"", "\"kind\": \"convolution\"",
             "layers[0].kind: 'convolution' is none of conv, add, max_pool, average_pool, matmul, softmax, layer_norm, "
             "copy"},
            {first, "\"input\": \"input\"", "\"input\": \"add\"",
             "layers[0].input: 'add' is not \"input\", a constant or a layer before this one"},
-           {first, "\"name\": \"add\"", "\"name\": \"conv\"",
-            "layers[1].name: 'conv' is the name of something before it, too"},
+           {copy, "\"copy\"", "\"bias map\"", "layers[8].name: 'bias map' is the name of something before it, too"},
            {first, "\"low\": 0.0", "\"low\": 8", "layers[0].activation: clips to 8..6, which is empty"},
            {first, "\"kernel\": [3, 3]", "\"kernel\": [7, 3]",
             "layers[0].geometry.kernel: its height of 7 is beyond the input's 6, padding included"},
@@ -189,7 +191,7 @@ TEST(Trace, CountsBeyondTheirLimitAreRefused) {
   trace.layers.resize(1);
   workloads::LayerGeometry& g = trace.graph.layers[0].geometry;
   g.kernel_h = g.kernel_w = g.pad_top = g.pad_left = 2147483647;
-  g.out_h = g.out_w = 5;
+  g.out_h = g.out_w = 6;
   EXPECT_EQ(message_of<TraceFault>([&] { check_trace(trace); }), "more than 2147483647 weights");
 }
 
