@@ -11,9 +11,6 @@
 namespace lpa::workloads::detail {
 namespace {
 
-/// Bounds what a damaged file can make tables of moves and materialised constants take: 1 GiB.
-constexpr std::int64_t max_held = 1 << 28;
-
 bool is_identity(const std::vector<std::int32_t>& source, std::int64_t count) {
   if (static_cast<std::int64_t>(source.size()) != count) return false;
   for (std::size_t i = 0; i < source.size(); ++i)
@@ -59,9 +56,9 @@ int NetworkBuilder::append(const NodeReader& node, const std::string& name, Oper
   given_up_.push_back(false);
   network_.nodes.push_back({node.name(), node.op(), std::move(attributes), std::move(inputs), value});
   held_ += held(network_.nodes.back());
-  if (held_ > max_held)
+  if (held_ > max_held_)
     node.fail(
-        fmt::format("the network moves or adds more than {} elements in all (supported: up to that many)", max_held));
+        fmt::format("the network moves or adds more than {} elements in all (supported: up to that many)", max_held_));
   return value;
 }
 

@@ -15,7 +15,13 @@ namespace lpa::workloads::detail {
 /// gives up what it holds when nobody needs it any more.
 class NetworkBuilder {
  public:
-  explicit NetworkBuilder(std::string file) { network_.file = std::move(file); }
+  /// Bounds what a damaged file can make tables of moves and materialised constants take: half a GiB.
+  static constexpr std::int64_t most_held = 1 << 27;
+
+  /// `max_held`: elements of tables and constants of all nodes that are needed at a time.
+  explicit NetworkBuilder(std::string file, std::int64_t max_held = most_held) : max_held_(max_held) {
+    network_.file = std::move(file);
+  }
 
   const std::string& file() const { return network_.file; }
   const Shape& shape(int value) const { return network_.values[index(value)].shape; }
@@ -69,9 +75,10 @@ class NetworkBuilder {
   void give_up(int value);
 
   Network network_;
-  std::vector<int> producers_;                      ///< Of a value: index of the node, or -1.
-  std::vector<int> pending_, uses_;                 ///< Of a value: uses to come, and by nodes that are there.
-  std::vector<bool> given_up_;                      ///< Of a value.
+  std::vector<int> producers_;       ///< Of a value: index of the node, or -1.
+  std::vector<int> pending_, uses_;  ///< Of a value: uses to come, and by nodes that are there.
+  std::vector<bool> given_up_;       ///< Of a value.
+  std::int64_t max_held_;
   std::int64_t held_ = 0;                           ///< Elements of all tables and constants.
   std::unordered_map<std::string, int> constants_;  ///< How many constants have been given that name.
 };

@@ -33,6 +33,6 @@ Selection expanded(const Shape& from, const Shape& to);
 Selection padded(const Shape& from, const std::vector<int>& begins, const Shape& to);
 
 /// Keeps the tables of sources small.
-inline constexpr std::int64_t max_moved = 1 << 25;
+inline constexpr std::int64_t max_moved = 1 << 24;
 
 }  // namespace lpa::workloads::detail

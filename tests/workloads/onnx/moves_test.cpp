@@ -9,6 +9,7 @@
 #include "tests/workloads/naive_operators.h"
 #include "workloads/executor.h"
 #include "workloads/input_error.h"
+#include "workloads/onnx/network_builder.h"
 
 namespace lpa::workloads::testing {
 namespace {
@@ -343,16 +344,22 @@ TEST(Moves, InvalidOnesAreErrors) {
               HasSubstr("node 'c' (Concat): input 1 of shape 1x4x5 cannot be joined to 1x4x6 on axis 1"));
 }
 
-TEST(Moves, TablesAreBoundedInAll) {
-  ModelBuilder model({1, 1 << 10});
-  const std::string start = model.node("Relu", {"input"});
-  std::string sum;
-  for (int i = 0; i < 9; ++i) {
-    const std::string large = model.node("Expand", {start, model.constant(Integers{1 << 15, 1})});
-    sum = sum.empty() ? large : model.node("Add", {sum, large});
-  }
-  model.output(sum);
-  EXPECT_THAT(import_error(model), HasSubstr("the network moves or adds more than 268435456 elements in all"));
+TEST(Moves, TablesThatAreNeededAreBoundedInAll) {
+  onnx::NodeProto proto;
+  proto.set_op_type("Transpose");
+  const std::string file = "f";
+  const detail::NodeReader node(file, proto, "n", {});
+  detail::NetworkBuilder builder(file, 100);
+  const int input = builder.append_input("input", {1, 40});
+  const detail::Selection first_of_all{{1, 40}, std::vector<std::int32_t>(40, 0)};
+  const auto move = [&] { return builder.move(node, "moved", first_of_all, {input}); };
+  for (int i = 0; i < 5; ++i) builder.expect(move(), 0);  // Given up at once.
+  const int kept = move();
+  builder.expect(kept, 1);
+  move();
+  EXPECT_THAT(message_of<InputError>(move),
+              HasSubstr("f: node 'n' (Transpose): the network moves or adds more than 100 elements in all"));
+  builder.consume(kept, 1);
 }
 
 }  // namespace
