@@ -12,6 +12,7 @@
 #include "tests/workloads/network_builder.h"
 #include "workloads/input_error.h"
 #include "workloads/layers.h"
+#include "workloads/onnx_import.h"
 
 namespace lpa::workloads::testing {
 namespace {
@@ -175,6 +176,18 @@ TEST(LowerTransformer, ClassTokenPositionsAndHead) {
   EXPECT_EQ(cut.boxes, (std::vector{CopyBox{.count = {1, 1, 8}}}));
   EXPECT_EQ(cut.geometry.in_h, 5);
   EXPECT_EQ(cut.geometry.out_h, 1);
+}
+
+TEST(LowerTransformer, TheShippedVisionTransformer) {
+  Random random(16);
+  const LayerGraph graph = expect_same(import_onnx(LPA_WORKLOADS_DATA "/vit/vit.onnx"), random);
+  EXPECT_EQ(graph.layers.size(), 63u);
+  EXPECT_EQ(std::ranges::count(graph.layers, LayerKind::copy, &Layer::kind), 2) << "class token and its cut";
+  EXPECT_EQ(std::ranges::count(graph.layers, LayerKind::add, &Layer::kind), 1) << "positions";
+  EXPECT_EQ(std::ranges::count(graph.layers, LayerKind::matmul, &Layer::kind), 12);
+  std::int64_t macs = 0;
+  for (const Layer& layer : graph.layers) macs += layer.macs();
+  EXPECT_EQ(macs, 78252800);
 }
 
 /// Shifted windows of side x side tokens on a map of size x size, with bias and mask, and patch merging.
