@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <utility>
 
 namespace lpa::workloads::lowering {
@@ -35,6 +36,23 @@ std::vector<Run> runs_of(std::span<const std::int32_t> gather, std::int64_t firs
       runs.push_back({from, to, 1});
   }
   return runs;
+}
+
+/// The runs with those cut that are as long as several of the most common length: runs of neighbouring rows that
+/// happen to meet. As they are if that makes too many.
+std::vector<Run> cut_runs(const std::vector<Run>& runs) {
+  std::map<std::int64_t, std::size_t> frequency;
+  for (const Run& run : runs) ++frequency[run.length];
+  const std::int64_t common =
+      std::ranges::max_element(frequency, {}, [](const auto& entry) { return entry.second; })->first;
+  std::vector<Run> result;
+  for (const Run& run : runs) {
+    const std::int64_t length = run.length % common == 0 ? common : run.length;
+    if (result.size() + static_cast<std::size_t>(run.length / length) > 2 * runs.size()) return runs;
+    for (std::int64_t begin = 0; begin < run.length; begin += length)
+      result.push_back({run.from + begin, run.to + begin, length});
+  }
+  return result;
 }
 
 /// Takes from the runs not yet taken, again and again, the largest grid among a few that begin with the first of them.
@@ -154,7 +172,13 @@ class Grouping {
 }  // namespace
 
 std::vector<CopyBox> copy_boxes(std::span<const std::int32_t> gather, std::int64_t first_size) {
-  return Grouping(runs_of(gather, first_size), first_size, gather.size()).boxes();
+  const std::vector<Run> runs = runs_of(gather, first_size);
+  if (runs.empty()) return {};
+  std::vector<CopyBox> boxes = Grouping(runs, first_size, gather.size()).boxes();
+  const std::vector<Run> cut = cut_runs(runs);
+  if (cut.size() == runs.size()) return boxes;
+  std::vector<CopyBox> others = Grouping(cut, first_size, gather.size()).boxes();
+  return others.size() < boxes.size() ? others : boxes;
 }
 
 }  // namespace lpa::workloads::lowering

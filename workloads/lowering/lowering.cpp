@@ -27,23 +27,23 @@ LayerGraph Lowering::run() {
   input.operands = {network_input};
   input.order = in.order;
   input.id = input.unscaled = network_.input;
-  for (Node& node : network_.nodes) {
+  for (std::size_t i = 0; i < network_.nodes.size(); ++i) {
+    Node& node = network_.nodes[i];
     View view = std::visit([&](auto& attributes) { return lower(node, attributes); }, node.attributes);
     view.exclusive = view.exclusive && uses_[index(node.output)] == 1;
     view.id = node.output;
     if (view.factor == 1) view.unscaled = node.output;
     if (!view.pad) view.shape = shape(node.output);
     views_[index(node.output)] = std::move(view);
+    for (const int value : node.inputs)  // Orders of elements are large: let go of those that are of no more use.
+      if (users_[index(value)].back() == static_cast<int>(i) && value != network_.output) views_[index(value)] = {};
   }
   const View& output = views_[index(network_.output)];
   if (output.pad) fail(*output.pad, "is the network's output; padding can only be merged into a Conv or a pooling");
   if (output.factor != 1) fail(*output.scaled, "is the network's output; no layer's product can take its factor");
   if (output.operands == std::vector{network_input})
     throw InputError(network_.file + ": the network has no layer to run");
-  const bool as_it_stands = is_whole(output) && output.order.regular() && output.operands[0] >= 0;
-  const View result = as_it_stands
-                          ? output
-                          : copied(output, natural_form(output), output.moved ? *output.moved : network_.nodes.back());
+  const View result = stored_output(output);
 
   LayerGraph graph;
   graph.network = network_.file.substr(network_.file.find_last_of('/') + 1);
@@ -52,6 +52,13 @@ LayerGraph Lowering::run() {
   graph.in_c = in.extents.c;
   schedule(result.operands[0], graph);
   return graph;
+}
+
+/// The output as a layer's whole result in the order that its readers expect.
+View Lowering::stored_output(const View& output) {
+  const bool as_map = output.shape.size() == 4 && has_form(output, map_form(output.shape));
+  if (sole_layer(output) && (as_map || has_form(output, rows_form(output.shape)))) return output;
+  return copied(output, natural_form(output), network_.nodes.back());
 }
 
 void Lowering::fail(const Node& node, const std::string& what) const {

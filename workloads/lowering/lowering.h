@@ -58,6 +58,7 @@ class Lowering {
   const Shape& shape(int value) const { return network_.values[index(value)].shape; }
   Extents extents(int operand) const;
   Form input_form() const;
+  View stored_output(const View& output);
   /// The name, or a variation that no layer and no constant has yet.
   std::string unique(const std::string& name, const char* suffix);
   Layer new_layer(const Node& node, LayerKind kind, const View& input, const Extents& in, const Extents& out);
@@ -123,7 +124,7 @@ class Lowering {
   View lower(const Node& node, const Softmax& softmax);
 
   // movement.cpp
-  View lower(const Node& node, const Move& move);
+  View lower(const Node& node, Move& move);
   std::vector<std::int32_t> joined(const Node& node, View& view);
   View lower(const Node& node, const Reshape& reshape);
   View lower(const Node& node, Constant& constant);
