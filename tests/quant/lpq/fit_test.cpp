@@ -184,7 +184,7 @@ TEST_F(FitTransformer, ChoosesTheFormatsOfAllKindsOfLayers) {
 }
 
 TEST_F(FitTransformer, BoundsTheSumsOfProductsFromTheImages) {
-  const auto images = calibration(4);
+  const auto images = calibration(16);
   const NetworkFormats formats = fit_formats(network, graph, images, {});
   workloads::Executor executor(network);
   double rows = 0, columns = 0;  // Of query (before its scaling) and key.
