@@ -125,30 +125,36 @@ class ScalesimRule : public ::testing::TestWithParam<std::array<int, 2>> {
   }
 };
 
+std::string shape_name(const ::testing::TestParamInfo<std::array<int, 2>>& test) {
+  std::ostringstream name;
+  name << 'R' << test.param[0] << "_C" << test.param[1];
+  return name.str();
+}
+
 INSTANTIATE_TEST_SUITE_P(Shape, ScalesimRule,
                          ::testing::Values(std::array{32, 32}, std::array{8, 8}, std::array{16, 4}, std::array{4, 16},
                                            std::array{128, 128}, std::array{256, 256}, std::array{5, 3},
                                            std::array{3, 40}, std::array{64, 7}, std::array{2, 2}, std::array{1, 1},
                                            std::array{1, 8}, std::array{256, 1}),
-                         [](const auto& test) {
-                           std::ostringstream name;
-                           name << 'R' << test.param[0] << "_C" << test.param[1];
-                           return name.str();
-                         });
+                         shape_name);
 
 TEST_P(ScalesimRule, HoldsForRandomProducts) {
   const auto [rows, columns] = GetParam();
   expect_rule(config(), ModelKind::fast, products(40, {4000, 40 * columns, 60 * rows}));
 }
 
-TEST_P(ScalesimRule, HoldsForRandomProductsPinByPin) {
+using ScalesimRulePinByPin = ScalesimRule;
+INSTANTIATE_TEST_SUITE_P(Shape, ScalesimRulePinByPin,
+                         ::testing::Values(std::array{8, 8}, std::array{16, 4}, std::array{4, 16}, std::array{5, 3},
+                                           std::array{3, 40}, std::array{2, 2}, std::array{1, 1}, std::array{1, 8}),
+                         shape_name);
+
+TEST_P(ScalesimRulePinByPin, HoldsForRandomProducts) {
   const auto [rows, columns] = GetParam();
-  if (rows * columns > 200) return;  // Hundreds of thousands of PEs' steps are enough.
   expect_rule(config(), ModelKind::pin, products(8, {60, 4 * columns, 4 * rows}));
 }
 
-TEST(ScalesimMachine, BandsOfOneFetchAreNotSplit) {
-  // The largest maps of the shipped layer tables: a band is the whole map.
+TEST(ScalesimMachine, MapsOfLargeLayersAreOneBand) {
   const MachineConfig config = scalesim_machine(32, 32);
   EXPECT_EQ(test::gemm(config, 112 * 112, 64, 147).band_rows, 112 * 112);
   EXPECT_EQ(test::gemm(config, 197, 3072, 768).band_rows, 197);
