@@ -56,7 +56,7 @@ struct Network {
 
 class ShippedTable : public ::testing::TestWithParam<Network> {
  protected:
-  std::filesystem::path path_ = std::filesystem::path(LPA_TRACES_LAYERS) / (GetParam().name + ".csv");
+  std::filesystem::path path_ = std::filesystem::path(LPA_TRACES) / "layers" / (GetParam().name + ".csv");
   Layers layers_ = read_layer_table(path_);
 };
 
@@ -89,7 +89,7 @@ INSTANTIATE_TEST_SUITE_P(Networks, ShippedTable,
                          [](const auto& network) { return network.param.name; });
 
 TEST(ShippedTables, AreAllTested) {
-  const auto files = std::filesystem::directory_iterator(LPA_TRACES_LAYERS);
+  const auto files = std::filesystem::directory_iterator(std::filesystem::path(LPA_TRACES) / "layers");
   EXPECT_EQ(std::distance(begin(files), end(files)), 8);
 }
 

@@ -13,6 +13,9 @@ using Words = std::vector<std::string>;  ///< The arguments behind the sub-comma
 ExitCode quantize(const Words& arguments);
 ExitCode evaluate(const Words& arguments);
 ExitCode run(const Words& arguments);  ///< Builds a SystemC machine: call it from sc_main, once per process.
+ExitCode import_trace(const Words& arguments);
+ExitCode replay(const Words& arguments);  ///< As run().
+ExitCode list_traces(const Words& arguments);
 ExitCode format(const Words& arguments);
 ExitCode describe(const Words& arguments);
 

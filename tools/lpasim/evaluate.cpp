@@ -1,11 +1,7 @@
 // lpasim evaluate: a quantized network in software, with the machine's arithmetic but without its cycles.
 #include "quant/lpq/evaluate.h"
 
-#include <cerrno>
-#include <filesystem>
 #include <limits>
-#include <system_error>
-#include <unistd.h>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -16,6 +12,7 @@
 #include "tools/lpasim/options.h"
 #include "tools/lpasim/progress.h"
 #include "tools/lpasim/report.h"
+#include "tools/lpasim/result_file.h"
 #include "tools/lpasim/table.h"
 #include "tools/lpasim/version.h"
 #include "workloads/atomic_file.h"
@@ -39,19 +36,6 @@ Command evaluate_command() {
            {.name = "force", .placeholder = "", .description = "replace an existing file", .kind = Option::Kind::flag},
            threads_option()},
       .machine = true};
-}
-
-/// Throws Error if a file must not or cannot be written, before the work begins.
-void check_output_file(const std::filesystem::path& file, bool force) {
-  if (file.empty()) return;
-  std::error_code ignored;
-  const auto fail = [&](const std::string& reason) {
-    throw Error(ExitCode::usage, fmt::format("--out {}: {}", file.string(), reason));
-  };
-  if (std::filesystem::is_directory(file, ignored)) fail("is a folder, expected a file");
-  if (!force && std::filesystem::exists(file, ignored)) fail("exists already; --force replaces it");
-  const auto folder = std::filesystem::absolute(file).parent_path();
-  if (access(folder.c_str(), W_OK) != 0) fail("cannot be written: " + std::generic_category().message(errno));
 }
 
 }  // namespace

@@ -34,6 +34,9 @@ constexpr Entry commands[] = {
     {"quantize", "choose number formats for a trained network and write its words", lpa::cli::quantize, false},
     {"evaluate", "evaluate a quantized network in software, with the machine's arithmetic", lpa::cli::evaluate, false},
     {"run", "run a quantized network on the simulated machine, cycle by cycle", lpa::cli::run, true},
+    {"import", "make a trace of a trained network", lpa::cli::import_trace, false},
+    {"replay", "run a trace on the simulated machine, cycle by cycle", lpa::cli::replay, true},
+    {"traces", "list the traces that come with the program", lpa::cli::list_traces, false},
     {"format", "print the words of a number format", lpa::cli::format, false},
     {"describe", "print the machine's parameters, peak throughput and buffers", lpa::cli::describe, false},
 };

@@ -1,14 +1,15 @@
 #include "tools/lpasim/options.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <fstream>
-#include <numeric>
 #include <sstream>
 
 #include <boost/program_options.hpp>
 #include <fmt/format.h>
 
+#include "hw_model/driver/scalesim_machine.h"
 #include "tools/lpasim/error.h"
 
 namespace lpa::cli {
@@ -17,27 +18,6 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr std::size_t help_width = 110;
-
-/// Edit distance that counts a swap of neighbours as one edit (optimal string alignment).
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before(b.size() + 1);
-  std::vector<std::size_t> previous(b.size() + 1);
-  std::vector<std::size_t> current(b.size() + 1);
-  std::iota(previous.begin(), previous.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    current[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substitution = previous[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-      current[j] = std::min({previous[j] + 1, current[j - 1] + 1, substitution});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        current[j] = std::min(current[j], before[j - 2] + 1);
-      }
-    }
-    std::swap(before, previous);
-    std::swap(previous, current);
-  }
-  return previous[b.size()];
-}
 
 std::string trim(const std::string& text) {
   const auto first = text.find_first_not_of(" \t\r");
@@ -79,6 +59,15 @@ ConfigText read_config_text(const std::string& file) {
   }
   if (stream.bad()) throw Error(ExitCode::input, fmt::format("{}: cannot be read", file));
   return config;
+}
+
+/// Configurations of SCALE-Sim have a section of this name, in small or capital letters.
+bool is_scalesim(const ConfigText& config) {
+  return std::ranges::any_of(config.raw, [](const auto& line) {
+    std::string text = line.first;
+    std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return text == "[architecture_presets]";
+  });
 }
 
 std::string did_you_mean(const std::string& name, const std::vector<std::string>& names, const std::string& dashes) {
@@ -131,9 +120,14 @@ class ArgumentParser {
       result_.values_ = parse_file(config->second.front().text, file_options_, file_machine);
     }
     if (const auto hardware = line_values.find("hardware"); hardware != line_values.end()) {
-      po::options_description keys;
-      for (const auto& parameter : hw::machine_parameters()) add_to(keys, parameter.name, false);
-      parse_file(hardware->second.front().text, keys, hardware_machine);
+      const std::string& file = hardware->second.front().text;
+      if (is_scalesim(read_config_text(file))) {
+        result_.base_ = driver::read_scalesim_machine(file);
+      } else {
+        po::options_description keys;
+        for (const auto& parameter : hw::machine_parameters()) add_to(keys, parameter.name, false);
+        parse_file(file, keys, hardware_machine);
+      }
     }
     for (auto& [name, values] : line_values) result_.values_[name] = std::move(values);
     result_.machine_ = {std::move(hardware_machine), std::move(file_machine), std::move(line_machine)};
@@ -326,7 +320,7 @@ hw::MachineConfig Arguments::machine() const {
     if (value.from_file) throw Error(ExitCode::input, fmt::format("{}: {}", value.place, message));
     throw Error(ExitCode::usage, fmt::format("option --{}", message));
   };
-  hw::MachineConfig config;
+  hw::MachineConfig config = base_;
   for (const Values& source : machine_) {
     for (const auto& parameter : hw::machine_parameters()) {
       const auto found = source.find(parameter.name);
@@ -380,7 +374,8 @@ std::string help_text(const Command& command) {
     }
   }
   if (command.machine) {
-    add("hardware", "FILE", "the machine's parameters, an INI file: [array], rows = 16");
+    add("hardware", "FILE",
+        "the machine's parameters, an INI file: [array], rows = 16; or a configuration of SCALE-Sim");
     add("<parameter>", "VALUE", "one parameter of the machine, such as --array.rows 16; lpasim describe lists them");
   }
   add("config", "FILE", "these options, an INI file: images = 8; the command line wins");
@@ -388,19 +383,6 @@ std::string help_text(const Command& command) {
   std::ostringstream stream;
   stream << "Usage: " << usage << " [options]\n\n" << command.summary << "\n\n" << description;
   return stream.str();
-}
-
-std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
-  std::string best;
-  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 2) + 1;
-  for (const std::string& candidate : candidates) {
-    const std::size_t distance = edit_distance(word, candidate);
-    if (distance < best_distance) {
-      best_distance = distance;
-      best = candidate;
-    }
-  }
-  return best;
 }
 
 void bad_value(const Arguments::Value& value, const std::string& expected) {

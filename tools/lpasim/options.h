@@ -5,10 +5,10 @@
 #include <filesystem>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "hw_model/machine_config.h"
+#include "workloads/nearest.h"
 
 namespace lpa::cli {
 
@@ -52,8 +52,8 @@ class Arguments {
   std::uint64_t integer(const std::string& name, std::uint64_t low, std::uint64_t high) const;
   /// Throws Error unless the value is one of `choices`.
   std::string choice(const std::string& name, const std::vector<std::string>& choices) const;
-  /// The machine: defaults, then --hardware, --config and the command line, each in the parameters' order. Throws
-  /// Error.
+  /// The machine: defaults or a configuration of SCALE-Sim given as --hardware, then --hardware, --config and the
+  /// command line, each in the parameters' order. Throws Error.
   hw::MachineConfig machine() const;
 
  private:
@@ -64,6 +64,7 @@ class Arguments {
 
   bool help_ = false;
   Values values_;                ///< By name; a repeated option has several.
+  hw::MachineConfig base_;       ///< The defaults, or what a configuration of SCALE-Sim says.
   std::vector<Values> machine_;  ///< --hardware, --config, command line: later ones win.
 };
 
@@ -74,8 +75,7 @@ Arguments parse_arguments(const Command& command, const std::vector<std::string>
 /// What `lpasim COMMAND --help` prints.
 std::string help_text(const Command& command);
 
-/// The candidate with the smallest edit distance to `word`, if it is near enough to be meant; empty otherwise.
-std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+using workloads::nearest;
 
 /// The error for a value that is wrong: usage if it was given on the command line, input if in a file.
 [[noreturn]] void bad_value(const Arguments::Value& value, const std::string& expected);

@@ -172,6 +172,7 @@ ordered_json build_report(const RunRecord& record) {
   report["network"] = record.network;
   report["quantized"] = record.quantized;
   report["dataset"] = record.dataset;
+  if (record.replay) report["replay"] = {{"words", record.replay->words}, {"seed", record.replay->seed}};
   report["images"] = record.images;
   if (record.interrupted) report["interrupted"] = true;
 

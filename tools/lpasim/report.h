@@ -11,10 +11,17 @@
 
 namespace lpa::cli {
 
+/// How a trace was replayed.
+struct Replay {
+  std::string words;  ///< "file" or "drawn".
+  std::uint64_t seed = 0;
+};
+
 /// Everything a report is made from. Counts are for the whole run: all images together.
 struct RunRecord {
   hw::MachineConfig machine;
   std::string network, quantized, dataset;  ///< As given on the command line.
+  std::optional<Replay> replay;
   std::string model = "fast";
   bool values = true;  ///< Words were computed. What depends on them is left out otherwise.
   driver::RunResult result;

@@ -1,0 +1,87 @@
+#include "traces/recipe.h"
+
+#include <cmath>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/traces/small_trace.h"
+
+namespace lpa::traces::testing {
+namespace {
+
+using ::testing::ElementsAre;
+
+/// A chain of 1x1 convolutions whose layer i has channels[i] x channels[i + 1] weights.
+Trace chain(const std::vector<int>& channels) {
+  Trace trace;
+  trace.graph.network = "chain";
+  trace.graph.in_c = channels.front();
+  for (std::size_t i = 0; i + 1 < channels.size(); ++i) {
+    workloads::Layer layer;
+    layer.name = "layer " + std::to_string(i);
+    layer.input = static_cast<int>(i) - 1;
+    layer.geometry.in_c = channels[i];
+    layer.geometry.out_c = channels[i + 1];
+    trace.graph.layers.push_back(layer);
+  }
+  return trace;
+}
+
+std::vector<int> bits_of(const Trace& trace) {
+  std::vector<int> bits;
+  for (const TraceLayer& layer : trace.layers) bits.push_back(layer.weight.n);
+  return bits;
+}
+
+TEST(Recipe, UniformOnesGiveEveryLayerTheSameWidth) {
+  Trace trace = chain({3, 4, 5, 6});
+  apply_recipe(trace, Recipe::w8);
+  EXPECT_THAT(bits_of(trace), ElementsAre(8, 8, 8));
+  apply_recipe(trace, Recipe::w4);
+  EXPECT_THAT(bits_of(trace), ElementsAre(4, 4, 4));
+  apply_recipe(trace, Recipe::w2);
+  EXPECT_THAT(bits_of(trace), ElementsAre(2, 2, 2));
+  set_weight_bits(trace, 4);
+  EXPECT_THAT(bits_of(trace), ElementsAre(4, 4, 4));
+}
+
+TEST(Recipe, MixedGivesTheLargerHalfOfTheInnerLayers4Or2Bits) {
+  // Weights: 800, 80, 160, 320, 640, 1280, 2560, 40. The larger half of the inner six: 640, 1280, 2560.
+  Trace trace = chain({100, 8, 10, 16, 20, 32, 40, 64, 10});
+  apply_recipe(trace, Recipe::mixed);
+  EXPECT_THAT(bits_of(trace), ElementsAre(8, 8, 8, 8, 4, 4, 2, 8));
+  Trace two = chain({3, 4, 5});
+  apply_recipe(two, Recipe::mixed);
+  EXPECT_THAT(bits_of(two), ElementsAre(8, 8));
+}
+
+TEST(Recipe, WeightsGrowFinerWithTheLengthOfTheSums) {
+  Trace trace = chain({4, 16, 1});
+  apply_recipe(trace, Recipe::w4);
+  EXPECT_EQ(to_string(trace.layers[0].weight), "LP<4,0,2,1>");
+  EXPECT_EQ(to_string(trace.layers[1].weight), "LP<4,0,2,2>");
+}
+
+TEST(Recipe, TracesPassTheCheck) {
+  Trace trace = small_trace();
+  for (const std::string& name : recipe_names()) {
+    apply_recipe(trace, recipe_of(name));
+    EXPECT_NO_THROW(check_trace(trace)) << name;
+  }
+  EXPECT_THROW(recipe_of("w3"), std::invalid_argument);
+}
+
+/// The largest sum of k products has its place in 31 bits, and not in 30.
+TEST(Recipe, FixedSumsCannotSaturate) {
+  const formats::LpFormat weight{.n = 4, .es = 0, .rs = 2, .sf_q8 = 512}, input{.n = 8, .es = 0, .rs = 3, .sf_q8 = 0};
+  const formats::LpFormat encoded{.n = 8, .es = 2, .rs = 3, .sf_q8 = 0};
+  const double largest = 1.2 * 1000 * std::exp2(formats::log2_q14(weight, weight.maxpos_word()) / 16384.0) *
+                         std::exp2(formats::log2_q14(input, input.maxpos_word()) / 16384.0);
+  const int lsb = psum_lsb_for(1000, weight, input, encoded, 0);
+  EXPECT_LT(std::ldexp(largest, -lsb), std::exp2(31));
+  EXPECT_GE(std::ldexp(largest, -lsb), std::exp2(30));
+}
+
+}  // namespace
+}  // namespace lpa::traces::testing

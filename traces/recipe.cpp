@@ -1,0 +1,107 @@
+#include "traces/recipe.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+namespace lpa::traces {
+namespace {
+
+using formats::LpFormat;
+using workloads::Layer;
+using workloads::LayerKind;
+
+/// Fits activations of any network that keeps its values within 2^-12..2^12.
+constexpr LpFormat activations{.n = 8, .es = 2, .rs = 3, .sf_q8 = 0};
+
+/// The format with the least squared error on normally distributed weights of variance 1 / k among the formats of that
+/// width whose largest word is beyond four standard deviations, if there is one.
+LpFormat weight_format(int bits, std::int64_t k) {
+  LpFormat format{.n = 8, .es = 1, .rs = 3, .sf_q8 = -32};
+  if (bits == 4) format = {.n = 4, .es = 0, .rs = 2, .sf_q8 = 0};
+  if (bits == 2) format = {.n = 2, .es = 0, .rs = 1, .sf_q8 = -64};
+  constexpr int step = 32;  // Of sf, 2^-8.
+  format.sf_q8 += static_cast<int>(std::lround(std::log2(static_cast<double>(k)) / 2 * 256 / step)) * step;
+  return format;
+}
+
+/// log2 of a word's magnitude, sf left out.
+double log2_of(const LpFormat& format, formats::Word word) {
+  return formats::log2_q14(format, word) / 16384.0;
+}
+
+/// Bits of the weights of every layer; 0 where it has none.
+std::vector<int> weight_bits(const workloads::LayerGraph& graph, Recipe recipe) {
+  std::vector<std::size_t> weighted;
+  for (std::size_t i = 0; i < graph.layers.size(); ++i)
+    if (graph.layers[i].kind == LayerKind::conv) weighted.push_back(i);
+  std::vector<int> bits(graph.layers.size(), 0);
+  const int uniform = recipe == Recipe::w4 ? 4 : recipe == Recipe::w2 ? 2 : 8;
+  for (const std::size_t layer : weighted) bits[layer] = uniform;
+  if (recipe != Recipe::mixed || weighted.size() <= 2) return bits;
+
+  std::vector<std::size_t> inner(weighted.begin() + 1, weighted.end() - 1);
+  std::ranges::stable_sort(inner, std::greater{}, [&](std::size_t i) { return work_of(graph.layers[i]).weights; });
+  inner.resize(inner.size() / 2);
+  std::ranges::sort(inner);
+  for (std::size_t i = 0; i < inner.size(); ++i) bits[inner[i]] = i % 3 == 2 ? 2 : 4;
+  return bits;
+}
+
+void set_weight(Trace& trace, std::size_t index, const LpFormat& weight) {
+  const Layer& layer = trace.graph.layers[index];
+  TraceLayer& formats = trace.layers[index];
+  const int scale_q8 = layer.kind == LayerKind::matmul ? product_scale_q8(layer.products) : 0;
+  formats.weight = weight;
+  formats.psum_lsb = psum_lsb_for(layer.k(), weight, trace.operand_format(layer.input), formats.encoded, scale_q8);
+}
+
+}  // namespace
+
+const std::vector<std::string>& recipe_names() {
+  static const std::vector<std::string> names{"w8", "w4", "w2", "mixed"};
+  return names;
+}
+
+Recipe recipe_of(std::string_view name) {
+  const auto found = std::ranges::find(recipe_names(), name);
+  if (found == recipe_names().end()) throw std::invalid_argument(fmt::format("no recipe '{}'", name));
+  return static_cast<Recipe>(found - recipe_names().begin());
+}
+
+int psum_lsb_for(std::int64_t k, const LpFormat& weight, const LpFormat& input, const LpFormat& encoded, int scale_q8) {
+  constexpr int magnitude_bits = 31;
+  constexpr double converter_excess = 0.27;  // log2 of what a coarse log-linear converter may add, below 1.2.
+  const double largest_product = log2_of(weight, weight.maxpos_word()) + log2_of(input, input.maxpos_word());
+  const double sum = std::log2(static_cast<double>(k)) + largest_product + converter_excess;
+  const int safe = static_cast<int>(std::floor(sum)) + 1 - magnitude_bits;
+  const double scale = weight.sf() + input.sf() - encoded.sf() - scale_q8 / 256.0;
+  const int resolving = static_cast<int>(std::floor(log2_of(encoded, encoded.minpos_word()) + scale)) - 1;
+  const int holding = static_cast<int>(std::ceil(log2_of(encoded, encoded.maxpos_word()) + scale)) + 1 - magnitude_bits;
+  return std::min(safe, std::max(resolving, holding));
+}
+
+void set_weight_bits(Trace& trace, int bits) {
+  for (std::size_t i = 0; i < trace.layers.size(); ++i)
+    if (trace.graph.layers[i].kind == LayerKind::conv)
+      set_weight(trace, i, weight_format(bits, trace.graph.layers[i].k()));
+}
+
+void apply_recipe(Trace& trace, Recipe recipe) {
+  const std::vector<int> bits = weight_bits(trace.graph, recipe);
+  trace.input = activations;
+  trace.constants.resize(trace.graph.constants.size());
+  for (TraceConstant& constant : trace.constants) constant.format = activations;
+  trace.layers.assign(trace.graph.layers.size(), {});
+  for (std::size_t i = 0; i < trace.layers.size(); ++i) {
+    const Layer& layer = trace.graph.layers[i];
+    trace.layers[i].output = trace.layers[i].encoded = activations;
+    if (layer.uses_array())
+      set_weight(trace, i, layer.kind == LayerKind::conv ? weight_format(bits[i], layer.k()) : activations);
+  }
+}
+
+}  // namespace lpa::traces

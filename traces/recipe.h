@@ -1,0 +1,32 @@
+// Number formats for a network of which only the shapes are known, by rules instead of calibration.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "traces/trace.h"
+
+namespace lpa::traces {
+
+/// w8, w4, w2: weights of 8, 4 or 2 bits in every layer. mixed: the first and the last layer with weights have 8 bits.
+/// Of the others, ordered by their number of weights, the larger half have 4 bits and the rest 8; of the larger half
+/// every third in the order of execution has 2.
+enum class Recipe { w8, w4, w2, mixed };
+const std::vector<std::string>& recipe_names();
+/// Throws std::invalid_argument if there is no such recipe.
+Recipe recipe_of(std::string_view name);
+
+/// Sets every format of a trace, and the position of its `fixed` partial sums. README.md beside this file has the
+/// formats.
+void apply_recipe(Trace& trace, Recipe recipe);
+
+/// Gives every layer's weights that many bits: 8, 4 or 2, as the recipes do.
+void set_weight_bits(Trace& trace, int bits);
+
+/// The position for which sums of k products cannot saturate whatever the words are, unless that leaves the least
+/// word of `encoded` unresolved. `scale_q8` is product_scale_q8() of a matmul.
+int psum_lsb_for(std::int64_t k, const formats::LpFormat& weight, const formats::LpFormat& input,
+                 const formats::LpFormat& encoded, int scale_q8);
+
+}  // namespace lpa::traces
