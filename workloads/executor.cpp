@@ -234,9 +234,7 @@ class Executor::Implementation {
   void add(const Node& node, const Clip& clip) {
     add_eltwise(node, dnnl::algorithm::eltwise_clip, clip.low, clip.high);
   }
-  void add(const Node& node, const Scale& scale) {
-    add_eltwise(node, dnnl::algorithm::eltwise_linear, scale.factor);
-  }
+  void add(const Node& node, const Scale& scale) { add_eltwise(node, dnnl::algorithm::eltwise_linear, scale.factor); }
 
   void add(const Node& node, const Add&) {
     const memory::desc flat = dense({element_count(shape_of(node.output))}, Tag::a);

@@ -46,8 +46,8 @@ constexpr std::int64_t first_opset = 13, last_opset = 17;
   return model;
 }
 
-/// Turns the ONNX graph into a Network, node by node in the file's order, which ONNX requires to be topological. Weights
-/// move from the model to the network.
+/// Turns the ONNX graph into a Network, node by node in the file's order, which ONNX requires to be topological.
+/// Weights move from the model to the network.
 class GraphImporter {
  public:
   GraphImporter(const std::string& file, ::onnx::ModelProto& model)

@@ -39,7 +39,8 @@ class Pe : public sc_core::sc_module {
   const formats::AccumulateEvents& events() const { return events_; }
   std::uint64_t hazards() const { return hazards_; }
 
-  // The registers, as they stand in the current cycle. With one stage, product_valid() is never true.
+  // The registers, as they stand in the current cycle. With one stage, product_valid() is never true, and product() is
+  // what MUL gave last.
   bool product_valid() const { return product_valid_; }
   const std::array<datapath::Product, datapath::max_lanes>& product() const { return product_; }
   const datapath::DecodedWord& active_weight() const { return active_; }

@@ -62,23 +62,6 @@ void set_geometry(Descriptor& d, const LayerGeometry& g) {
   d.dilation_w = g.dilation_w;
 }
 
-/// Scale and shift of every channel as the post-processing unit's parameter memory holds them.
-std::vector<std::uint8_t> pack_norm_terms(const std::vector<formats::NormTerm>& terms) {
-  std::vector<std::uint8_t> bytes;
-  const auto put = [&bytes](const formats::LogNumber& number) {
-    const auto log = static_cast<std::uint16_t>(number.log_q8);
-    bytes.push_back(static_cast<std::uint8_t>(log));
-    bytes.push_back(static_cast<std::uint8_t>(log >> 8));
-    bytes.push_back(static_cast<std::uint8_t>((number.negative ? 1 : 0) | (number.zero ? 2 : 0)));
-    bytes.push_back(0);
-  };
-  for (const formats::NormTerm& term : terms) {
-    put(term.gamma);
-    put(term.beta);
-  }
-  return bytes;
-}
-
 class LayerCompiler {
  public:
   LayerCompiler(const hw::MachineConfig& config, const Layer& layer, const lpq::QuantizedLayer& quantized,
@@ -308,6 +291,22 @@ class LayerCompiler {
 };
 
 }  // namespace
+
+std::vector<std::uint8_t> pack_norm_terms(const std::vector<formats::NormTerm>& terms) {
+  std::vector<std::uint8_t> bytes;
+  const auto put = [&bytes](const formats::LogNumber& number) {
+    const auto log = static_cast<std::uint16_t>(number.log_q8);
+    bytes.push_back(static_cast<std::uint8_t>(log));
+    bytes.push_back(static_cast<std::uint8_t>(log >> 8));
+    bytes.push_back(static_cast<std::uint8_t>((number.negative ? 1 : 0) | (number.zero ? 2 : 0)));
+    bytes.push_back(0);
+  };
+  for (const formats::NormTerm& term : terms) {
+    put(term.gamma);
+    put(term.beta);
+  }
+  return bytes;
+}
 
 std::vector<Descriptor> describe_layer(const hw::MachineConfig& config, const Layer& layer,
                                        const lpq::QuantizedLayer& quantized, const LayerPlaces& places,

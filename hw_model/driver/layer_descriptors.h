@@ -26,6 +26,9 @@ struct LayerPlaces {
 /// Stores bytes that do not depend on the input and returns their address.
 using StoreData = std::function<std::uint64_t(std::vector<std::uint8_t> bytes, const char* what)>;
 
+/// Scale and shift of every channel as the post-processing unit's parameter memory holds them.
+std::vector<std::uint8_t> pack_norm_terms(const std::vector<formats::NormTerm>& terms);
+
 /// The descriptors in the order of execution, mapped to the machine and accepted by it. Throws MachineError naming the
 /// layer.
 std::vector<hw::Descriptor> describe_layer(const hw::MachineConfig& config, const workloads::Layer& layer,

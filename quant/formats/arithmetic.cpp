@@ -243,14 +243,17 @@ void PsumEncoder::make_cells(const std::vector<std::int32_t>& limits, bool flush
       spacing <= 1 ? 1 : static_cast<std::int32_t>(std::bit_floor(static_cast<std::uint32_t>(spacing)));
   cell_bits_ = std::countr_zero(static_cast<std::uint32_t>(length));
   first_log_ = limits.front() - length;
+  const auto word = [&](std::size_t reached) {
+    return reached == 0 ? output_.zero_word() : static_cast<Word>(output_.minpos_word() + reached - 1);
+  };
   std::size_t reached = 0;
   for (std::int32_t start = first_log_; start <= limits.back(); start += length) {
     while (reached < limits.size() && limits[reached] <= start) ++reached;
     const bool more = reached < limits.size() && limits[reached] < start + length;
-    cells_.push_back(
-        {static_cast<std::int32_t>(reached), more ? limits[reached] : std::numeric_limits<std::int32_t>::max()});
+    const Word below = word(reached == 0 && !flush ? 1 : reached);
+    cells_.push_back(more ? Cell{limits[reached], below, word(reached + 1)} : Cell{start, below, below});
   }
-  if (!flush) cells_.front().reached = 1;
+  word_mask_ = output_.word_count() - 1;
 }
 
 PsumEncoder PsumEncoder::for_ppu(const Arithmetic& arithmetic, const LpFormat& output, int scale_q8) {
@@ -260,26 +263,10 @@ PsumEncoder PsumEncoder::for_ppu(const Arithmetic& arithmetic, const LpFormat& o
 Word PsumEncoder::operator()(const Psum& psum) const {
   if (psum.nar) return output_.nar_word();
   if (psum.value == 0) return output_.zero_word();
-  const bool negative = psum.value < 0;
-  const auto bits = static_cast<std::uint32_t>(psum.value);
-  const std::uint32_t magnitude = negative ? 0u - bits : bits;
-
+  const std::int32_t sign = psum.value < 0 ? -1 : 0;
+  const auto magnitude = static_cast<std::uint32_t>((std::int64_t{psum.value} ^ sign) - sign);
   const int exponent = exponent_offset_ + (exponent_used_ ? psum.exponent : 0);
-  return from_work_log(negative, work_log(magnitude) + exponent * (1 << work_bits_) - scale_);
-}
-
-Word PsumEncoder::from_log(bool negative, std::int32_t log_q8) const {
-  return from_work_log(negative, log_q8 * (1 << (work_bits_ - q8_bits)) - scale_);
-}
-
-Word PsumEncoder::from_work_log(bool negative, std::int32_t log) const {
-  const std::int32_t cell =
-      std::clamp((log - first_log_) >> cell_bits_, 0, static_cast<std::int32_t>(cells_.size()) - 1);
-  const Cell& at = cells_[static_cast<std::size_t>(cell)];
-  const int reached = at.reached + (log >= at.limit ? 1 : 0);
-  if (reached == 0) return output_.zero_word();
-  const int word = output_.minpos_word() + reached - 1;
-  return static_cast<Word>(negative ? output_.word_count() - word : word);
+  return from_work_log(sign, work_log(magnitude) + exponent * (1 << work_bits_) - scale_);
 }
 
 }  // namespace lpa::formats

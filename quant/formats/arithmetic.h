@@ -2,6 +2,7 @@
 // software evaluation of a network uses and that the bit-level datapath is tested against.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -163,7 +164,9 @@ class PsumEncoder {
   Word operator()(const Psum& psum) const;
 
   /// The word of +-2^(log_q8 / 2^8): what follows the table. The scale is subtracted here too.
-  Word from_log(bool negative, std::int32_t log_q8) const;
+  Word from_log(bool negative, std::int32_t log_q8) const {
+    return from_work_log(negative ? -1 : 0, log_q8 * (1 << (work_bits_ - 8)) - scale_);
+  }
   /// log2 of an integer that is not 0, in units of 2^-8: the leading one's place and the table, which is truncated to 8
   /// fraction bits.
   std::int32_t magnitude_log_q8(std::uint32_t magnitude) const { return work_log(magnitude) >> (work_bits_ - 8); }
@@ -175,8 +178,14 @@ class PsumEncoder {
     const std::uint64_t fraction = ((std::uint64_t{magnitude} << log_bits_) >> leading) & (log_table_.size() - 1);
     return leading * (1 << work_bits_) + log_table_[fraction];
   }
-  /// The word of a log, scale subtracted, with work_bits_ fraction bits.
-  Word from_work_log(bool negative, std::int32_t log) const;
+  /// The word of a log, scale subtracted, with work_bits_ fraction bits; `sign` is 0 or -1. Signs are random: no
+  /// branch.
+  Word from_work_log(std::int32_t sign, std::int32_t log) const {
+    const int last = static_cast<int>(cells_.size()) - 1;
+    const Cell& cell = cells_[static_cast<std::size_t>(std::clamp((log - first_log_) >> cell_bits_, 0, last))];
+    const int word = log >= cell.limit ? cell.above : cell.below;
+    return static_cast<Word>(((word ^ sign) - sign) & word_mask_);
+  }
   /// `limits`: the least log of each positive word from minpos on, ascending. Without flush minpos has none.
   void make_cells(const std::vector<std::int32_t>& limits, bool flush);
 
@@ -190,12 +199,13 @@ class PsumEncoder {
 
   /// A piece of the logs' axis in which at most one more word begins.
   struct Cell {
-    std::int32_t reached = 0;  ///< Words that begin at or below the cell's first log.
-    std::int32_t limit = 0;    ///< The log at which the next one begins, if within the cell.
+    std::int32_t limit = 0;     ///< The log at which it begins.
+    Word below = 0, above = 0;  ///< The words on both sides.
   };
   int cell_bits_ = 0;  ///< log2 of a cell's length.
   std::int32_t first_log_ = 0;
   std::vector<Cell> cells_;
+  int word_mask_ = 0;
 };
 
 }  // namespace lpa::formats

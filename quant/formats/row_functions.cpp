@@ -40,10 +40,16 @@ bool spread_nar(const std::vector<RowWord>& words, const LpFormat& output, std::
   return true;
 }
 
-/// The value towards zero by `shift` bits.
-std::int64_t shift_right(std::int64_t value, int shift) {
-  const int places = std::min(shift, 62);
-  return value < 0 ? -(-value >> places) : value >> places;
+/// value or -value, without a branch: signs are random.
+constexpr std::int64_t with_sign(std::int64_t value, bool negative) {
+  const std::int64_t sign = -std::int64_t{negative};
+  return (value ^ sign) - sign;
+}
+
+/// The value by `shift` bits towards zero.
+constexpr std::int64_t shift_right(std::int64_t value, int shift) {
+  const bool negative = value < 0;
+  return with_sign(with_sign(value, negative) >> std::min(shift, 62), negative);
 }
 
 }  // namespace
@@ -135,15 +141,15 @@ inline void LayerNormRow::add(Sum& sum, std::int32_t log_q8, bool negative, std:
   const std::int32_t exponent = log_q8 >> q8_bits;
   const std::int32_t kept = std::max(sum.exponent, exponent);
   const std::int64_t power = shift_right(power_[static_cast<std::size_t>(log_q8 & q8_mask)], kept - exponent);
-  const std::int64_t total = shift_right(sum.value, kept - sum.exponent) + (negative ? -power : power);
+  const std::int64_t total = shift_right(sum.value, kept - sum.exponent) + with_sign(power, negative);
   const std::int64_t fitting = std::clamp(total, -largest_ - 1, largest_);
   saturations += static_cast<std::uint64_t>(fitting != total);
   sum = {static_cast<std::int32_t>(fitting), kept};
 }
 
 inline std::int32_t LayerNormRow::log_q8(const Sum& sum) const {
-  const auto bits = static_cast<std::uint32_t>(sum.value);
-  return encoder_.magnitude_log_q8(sum.value < 0 ? 0U - bits : bits) + (sum.exponent - fraction_bits_) * (1 << q8_bits);
+  const auto magnitude = static_cast<std::uint32_t>(with_sign(sum.value, sum.value < 0));
+  return encoder_.magnitude_log_q8(magnitude) + (sum.exponent - fraction_bits_) * (1 << q8_bits);
 }
 
 inline LayerNormRow::Deviation LayerNormRow::deviation(const RowWord& word, const Sum& sum, std::int32_t mean_log_q8,

@@ -12,11 +12,11 @@
 namespace lpa::lpq {
 
 struct LayerFormats {
-  formats::LpFormat weight;   ///< conv only; ignored for other layers.
-  formats::LpFormat encoded;  ///< Ignored where the layer does not reencode: then it is `output`.
-  formats::LpFormat output;   ///< Ignored where the layer keeps_format().
-  double sum_bound = 0;       ///< matmul: no partial sum is expected to exceed it, in value and before the products are
-                              ///< scaled; 0 if nothing is known.
+  formats::LpFormat weight{};   ///< conv only; ignored for other layers.
+  formats::LpFormat encoded{};  ///< Ignored where the layer does not reencode: then it is `output`.
+  formats::LpFormat output{};   ///< Ignored where the layer keeps_format().
+  double sum_bound = 0;  ///< matmul: no partial sum is expected to exceed it, in value and before the products are
+                         ///< scaled; 0 if nothing is known.
 };
 
 struct NetworkFormats {

@@ -10,7 +10,7 @@ namespace lpa::test {
 
 /// Cycle n is the period before the n-th rising edge. Between two step()s a test stands inside a cycle: what it reads
 /// is what stands on the wires in this cycle, what it writes is presented in this cycle and sampled by the edge at its
-/// end. (Written values reach the wires, and waveforms, with the falling edge.)
+/// end. (Written values reach the wires, and waveforms, with the falling edge, or before it with settle().)
 class ClockedBench {
  public:
   sc_core::sc_signal<bool> clk{"clk"};
@@ -24,6 +24,9 @@ class ClockedBench {
     sc_core::sc_start(half_period);
     ++cycle_;
   }
+
+  /// What was written in this cycle reaches the wires, and what combinational processes make of it.
+  void settle() { sc_core::sc_start(sc_core::sc_time(1, sc_core::SC_PS)); }
 
   void step(std::uint64_t cycles) {
     for (std::uint64_t i = 0; i < cycles; ++i) step();

@@ -61,6 +61,21 @@ TEST(MachineConfig, EveryNumberOutOfItsRangeIsNamed) {
   }
 }
 
+TEST(MachineConfig, StagesAreThoseThatTheArrayCanHave) {
+  MachineConfig config;
+  EXPECT_EQ(config.array.latency(), 8 + 8 + 1);
+  EXPECT_TRUE(config.array.fold_overlap);
+  parameter("pe.stages").set(config, "1");
+  parameter("array.edge_stages").set(config, "0");
+  parameter("array.fold_overlap").set(config, "off");
+  EXPECT_EQ(config.array.latency(), 8 + 8 - 1);
+  EXPECT_EQ(error_of(config), "");
+  config.array.stages.pe = 3;
+  EXPECT_EQ(error_of(config), "pe.stages = 3: expected a value from 1 to 2");
+  config.array.stages = {.pe = 2, .edge = 2};
+  EXPECT_EQ(error_of(config), "array.edge_stages = 2: expected a value from 0 to 1");
+}
+
 TEST(MachineConfig, ATextThatIsNoNumberIsRefused) {
   MachineConfig config;
   EXPECT_THROW(parameter("array.rows").set(config, "8x"), ConfigError);

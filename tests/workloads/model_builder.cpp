@@ -42,6 +42,15 @@ std::string ModelBuilder::node(const std::string& op, const std::vector<std::str
   return node->name();
 }
 
+std::vector<std::string> ModelBuilder::split_node(const std::string& op, const std::vector<std::string>& inputs,
+                                                  int outputs) {
+  const std::string name = node(op, inputs);
+  auto* added = model.mutable_graph()->mutable_node(model.graph().node_size() - 1);
+  added->clear_output();
+  for (int i = 0; i < outputs; ++i) added->add_output(fmt::format("{}_{}", name, i));
+  return {added->output().begin(), added->output().end()};
+}
+
 onnx::AttributeProto& ModelBuilder::attribute(const std::string& name, onnx::AttributeProto::AttributeType type) {
   auto* attribute = model.mutable_graph()->mutable_node(model.graph().node_size() - 1)->add_attribute();
   attribute->set_name(name);
@@ -92,6 +101,10 @@ std::string ModelBuilder::scalar(std::int64_t value) {
   const std::string name = constant(std::vector<std::int64_t>{value});
   model.mutable_graph()->mutable_initializer(model.graph().initializer_size() - 1)->clear_dims();
   return name;
+}
+
+std::string ModelBuilder::real_scalar(float value) {
+  return constant(Tensor{{}, {value}});
 }
 
 std::string ModelBuilder::conv(const std::string& input, int in_c, int out_c, int kernel, int stride, int pad,

@@ -30,6 +30,9 @@ class ModelBuilder {
   /// Adds a node of one output named after itself, "<op><index>" unless named; returns that name.
   std::string node(const std::string& op, const std::vector<std::string>& inputs, const std::string& name = "");
 
+  /// Adds a node of several outputs, named after it with "_0", "_1", ...; returns them.
+  std::vector<std::string> split_node(const std::string& op, const std::vector<std::string>& inputs, int outputs);
+
   /// Attributes of the node added last.
   ModelBuilder& ints(const std::string& name, const std::vector<std::int64_t>& values);
   ModelBuilder& integer(const std::string& name, std::int64_t value);
@@ -40,6 +43,7 @@ class ModelBuilder {
   std::string constant(const Tensor& tensor, const std::string& name = "");
   std::string constant(const std::vector<std::int64_t>& values, const std::string& name = "");
   std::string scalar(std::int64_t value);
+  std::string real_scalar(float value);
 
   /// Conv of random weights and bias with the same pad on all sides; the output's name.
   std::string conv(const std::string& input, int in_c, int out_c, int kernel, int stride, int pad, Random& random,

@@ -1,7 +1,4 @@
 #include <algorithm>
-#include <cmath>
-#include <limits>
-#include <numbers>
 #include <stdexcept>
 
 #include "tests/workloads/naive_operators.h"
@@ -17,34 +14,24 @@ NaiveWindow window_of(const std::vector<int>& kernel, const std::vector<int>& st
   return {kernel[0], kernel[1], strides[0], strides[1], pads[0], pads[1], pads[2], pads[3], dilations[0], dilations[1]};
 }
 
-/// [..., M, K] by [..., K, N], or by [N, K] for every row.
-std::vector<float> products(const Tensor& a, const std::vector<float>& b, std::size_t n, bool rows_of_b) {
-  const auto k = static_cast<std::size_t>(a.shape.back());
-  const std::size_t m = rows_of_b ? a.data.size() / k : static_cast<std::size_t>(a.shape[a.shape.size() - 2]);
-  std::vector<float> result;
-  for (std::size_t row = 0; row < a.data.size() / k; ++row)
-    for (std::size_t column = 0; column < n; ++column) {
-      double sum = 0;
-      for (std::size_t i = 0; i < k; ++i)
-        sum += double{a.data[row * k + i]} * (rows_of_b ? b[column * k + i] : b[(row / m * k + i) * n + column]);
-      result.push_back(static_cast<float>(sum));
-    }
-  return result;
-}
-
 std::vector<float> evaluate(const Conv& conv, const Inputs& in, const Shape&) {
   return naive_conv(*in[0], conv.weights, conv.bias, window_of(conv.kernel, conv.strides, conv.pads, conv.dilations),
                     conv.groups)
       .data;
 }
-std::vector<float> evaluate(const Gemm& gemm, const Inputs& in, const Shape&) {
-  const std::size_t n = gemm.bias.data.size();
-  std::vector<float> result = products(*in[0], gemm.weights.data, n, true);
-  for (std::size_t i = 0; i < result.size(); ++i) result[i] += gemm.bias.data[i % n];
+std::vector<float> evaluate(const Gemm& gemm, const Inputs& in, const Shape& shape) {
+  const auto k = static_cast<std::size_t>(in[0]->shape.back());
+  std::vector<float> result;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(element_count(shape)); ++i) {
+    const std::size_t row = i / gemm.bias.data.size(), column = i % gemm.bias.data.size();
+    double sum = gemm.bias.data[column];
+    for (std::size_t j = 0; j < k; ++j) sum += double{in[0]->data[row * k + j]} * gemm.weights.data[column * k + j];
+    result.push_back(static_cast<float>(sum));
+  }
   return result;
 }
-std::vector<float> evaluate(const MatMul&, const Inputs& in, const Shape& shape) {
-  return products(*in[0], in[1]->data, static_cast<std::size_t>(shape.back()), false);
+std::vector<float> evaluate(const MatMul&, const Inputs& in, const Shape&) {
+  return naive_matmul(*in[0], *in[1]).data;
 }
 std::vector<float> evaluate(const Add&, const Inputs& in, const Shape&) {
   std::vector<float> result = in[0]->data;
@@ -89,49 +76,27 @@ std::vector<float> evaluate(const Move& move, const Inputs& in, const Shape&) {
     result.push_back(source < 0 ? 0 : all.at(static_cast<std::size_t>(source)));
   return result;
 }
-std::vector<float> evaluate(const Softmax&, const Inputs& in, const Shape& shape) {
-  std::vector<float> result = in[0]->data;
-  for (auto row = result.begin(); row != result.end(); row += shape.back()) {
-    double sum = 0;
-    for (auto x = row; x != row + shape.back(); ++x) sum += std::exp(double{*x});
-    for (auto x = row; x != row + shape.back(); ++x) *x = static_cast<float>(std::exp(double{*x}) / sum);
-  }
-  return result;
+std::vector<float> evaluate(const Softmax&, const Inputs& in, const Shape&) {
+  return naive_softmax(*in[0]).data;
 }
-std::vector<float> evaluate(const LayerNorm& norm, const Inputs& in, const Shape& shape) {
-  const auto k = static_cast<std::size_t>(shape.back());
-  std::vector<float> result = in[0]->data;
-  for (std::size_t row = 0; row < result.size(); row += k) {
-    double sum = 0, squares = 0;
-    for (std::size_t i = row; i < row + k; ++i) sum += result[i], squares += double{result[i]} * result[i];
-    const double n = static_cast<double>(k), mean = sum / n, variance = squares / n - mean * mean;
-    for (std::size_t i = 0; i < k; ++i)
-      result[row + i] = static_cast<float>(
-          (result[row + i] - mean) / std::sqrt(variance + norm.epsilon) * norm.scale.data[i] + norm.shift.data[i]);
-  }
-  return result;
+std::vector<float> evaluate(const LayerNorm& norm, const Inputs& in, const Shape&) {
+  return naive_layer_norm(*in[0], norm.scale, norm.shift, double{norm.epsilon}).data;
 }
 std::vector<float> evaluate(const Constant& constant, const Inputs&, const Shape&) {
   return constant.value.data;
 }
 
-template <class Function>
-std::vector<float> map(const Tensor& in, Function function) {
-  std::vector<float> result;
-  for (const float x : in.data) result.push_back(static_cast<float>(function(double{x})));
-  return result;
-}
 std::vector<float> evaluate(const Relu&, const Inputs& in, const Shape&) {
-  return map(*in[0], [](double x) { return std::max(x, 0.0); });
+  return naive_map(*in[0], [](double x) { return std::max(x, 0.0); }).data;
 }
 std::vector<float> evaluate(const Clip& clip, const Inputs& in, const Shape&) {
-  return map(*in[0], [&](double x) { return std::min<double>(std::max<double>(x, clip.low), clip.high); });
+  return naive_map(*in[0], [&](double x) { return std::min<double>(std::max<double>(x, clip.low), clip.high); }).data;
 }
 std::vector<float> evaluate(const Gelu&, const Inputs& in, const Shape&) {
-  return map(*in[0], [](double x) { return x * 0.5 * std::erfc(-x / std::numbers::sqrt2); });
+  return naive_map(*in[0], naive_gelu).data;
 }
 std::vector<float> evaluate(const Scale& scale, const Inputs& in, const Shape&) {
-  return map(*in[0], [&](double x) { return x * scale.factor; });
+  return naive_map(*in[0], [&](double x) { return x * scale.factor; }).data;
 }
 
 }  // namespace

@@ -82,6 +82,71 @@ Tensor naive_pool(const Tensor& input, Pooling kind, const NaiveWindow& w, bool 
   return result;
 }
 
+Tensor naive_matmul(const Tensor& left, const Tensor& right) {
+  Shape shape = left.shape;
+  shape.back() = right.shape.back();
+  return naive_tensor(shape, [&](const Shape& place) {
+    Shape a = place, b = place;
+    double sum = 0;
+    for (std::int64_t k = 0; k < left.shape.back(); ++k) {
+      a.back() = k;
+      b[b.size() - 2] = k;
+      sum += double{element_at(left, a)} * element_at(right, b);
+    }
+    return static_cast<float>(sum);
+  });
+}
+
+Tensor naive_softmax(const Tensor& input) {
+  return naive_tensor(input.shape, [&](Shape place) {
+    const double own = element_at(input, place);
+    double sum = 0;
+    for (place.back() = 0; place.back() < input.shape.back(); ++place.back())
+      sum += std::exp(double{element_at(input, place)} - own);
+    return static_cast<float>(1 / sum);
+  });
+}
+
+Tensor naive_layer_norm(const Tensor& input, const Tensor& scale, const Tensor& shift, double epsilon) {
+  return naive_tensor(input.shape, [&](Shape place) {
+    const double own = element_at(input, place);
+    const auto channel = static_cast<std::size_t>(place.back());
+    const std::int64_t count = input.shape.back();
+    double mean = 0, variance = 0;
+    for (place.back() = 0; place.back() < count; ++place.back()) mean += element_at(input, place);
+    mean /= static_cast<double>(count);
+    for (place.back() = 0; place.back() < count; ++place.back())
+      variance += std::pow(element_at(input, place) - mean, 2) / static_cast<double>(count);
+    return static_cast<float>((own - mean) / std::sqrt(variance + epsilon) * scale.data[channel] + shift.data[channel]);
+  });
+}
+
+Tensor naive_map(Tensor input, const std::function<double(double)>& function) {
+  for (float& value : input.data) value = static_cast<float>(function(value));
+  return input;
+}
+
+double naive_gelu(double x) {
+  return x / 2 * (1 + std::erf(x / std::sqrt(2.0)));
+}
+
+Tensor naive_tensor(const Shape& shape, const std::function<float(const Shape& place)>& element) {
+  Tensor result{shape, {}};
+  Shape place(shape.size(), 0);
+  for (std::int64_t i = 0; i < element_count(shape); ++i) {
+    std::int64_t rest = i;
+    for (std::size_t axis = shape.size(); axis-- > 0; rest /= shape[axis]) place[axis] = rest % shape[axis];
+    result.data.push_back(element(place));
+  }
+  return result;
+}
+
+float element_at(const Tensor& tensor, const Shape& place) {
+  std::int64_t index = 0;
+  for (std::size_t axis = 0; axis < place.size(); ++axis) index = index * tensor.shape[axis] + place[axis];
+  return tensor.data.at(static_cast<std::size_t>(index));
+}
+
 double difference(const Tensor& actual, const Tensor& expected) {
   constexpr double infinite = std::numeric_limits<double>::infinity();
   if (actual.shape != expected.shape || actual.data.size() != expected.data.size()) return infinite;

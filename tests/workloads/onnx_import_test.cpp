@@ -98,15 +98,6 @@ TEST(OnnxImport, FoldsAConstantAddendIntoTheBias) {
   const Network network = model.import();
   EXPECT_EQ(network.nodes.size(), 1u);
   EXPECT_LT(difference(Executor(network).run(input), expected), 1e-6);
-
-  ModelBuilder wrong_axis({1, 3, 4, 4});
-  wrong_axis.output(wrong_axis.node(
-      "Add", {wrong_axis.conv("input", 3, 4, 1, 1, 0, random), wrong_axis.constant(filled({4}, 1))}, "sum"));
-  EXPECT_THAT(import_error(wrong_axis), HasSubstr("node 'sum' (Add): input 1"));
-  ModelBuilder after_relu({1, 3, 4, 4});
-  after_relu.output(
-      after_relu.node("Add", {after_relu.node("Relu", {"input"}), after_relu.constant(filled({1}, 1))}, "sum"));
-  EXPECT_THAT(import_error(after_relu), HasSubstr("node 'sum' (Add): adds a constant"));
 }
 
 TEST(OnnxImport, FoldsTheShapeArithmeticOfExporters) {
@@ -200,13 +191,14 @@ TEST(OnnxImport, OpsetsFrom13To17AreTaken) {
 
 TEST(OnnxImport, UnsupportedOperatorIsNamedWithItsNode) {
   ModelBuilder model({1, 3, 4, 4});
-  model.output(model.node("Clip", {"input"}, "/features/act"));
+  model.output(model.node("HardSwish", {"input"}, "/features/act"));
   EXPECT_THAT(
       import_error(model),
-      AllOf(HasSubstr("model.onnx: node '/features/act': operator 'Clip' is not supported (supported: Conv, Gemm, "),
-            EndsWith(")")));
+      AllOf(
+          HasSubstr("model.onnx: node '/features/act': operator 'HardSwish' is not supported (supported: Conv, Gemm, "),
+          EndsWith(")")));
   model.model.mutable_graph()->mutable_node(0)->set_domain("com.example");
-  EXPECT_THAT(import_error(model), HasSubstr("operator 'com.example.Clip' is not supported"));
+  EXPECT_THAT(import_error(model), HasSubstr("operator 'com.example.HardSwish' is not supported"));
 }
 
 TEST(OnnxImport, BatchMustBeOneOrSymbolic) {
@@ -283,11 +275,7 @@ TEST(OnnxImport, MalformedGraphsAreErrors) {
               }),
               HasSubstr("a pad of 2 is not smaller than the window of 2"));
   EXPECT_THAT(with([&](ModelBuilder& m) { m.output(m.gemm("input", 3, 4, random, "g")); }),
-              HasSubstr("node 'g' (Gemm): input has shape 1x3x4x4 (expected 1x3"));
-  EXPECT_THAT(with([&](ModelBuilder& m) {
-                m.output(m.node("MatMul", {"input", "input"}, "g"));
-              }),
-              HasSubstr("right operand is not a constant"));
+              HasSubstr("node 'g' (Gemm): input has shape 1x3x4x4 (expected two axes, the second of 3"));
   EXPECT_THAT(with([&](ModelBuilder& m) {
                 m.output(m.node("Add", {"input", m.conv("input", 3, 3, 3, 1, 0, random)}, "a"));
               }),

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 
@@ -10,6 +12,7 @@
 #include "tests/workloads/network_builder.h"
 #include "workloads/input_error.h"
 #include "workloads/layers.h"
+#include "workloads/onnx_import.h"
 
 namespace lpa::workloads::testing {
 namespace {
@@ -175,6 +178,18 @@ TEST(LowerTransformer, ClassTokenPositionsAndHead) {
   EXPECT_EQ(cut.geometry.out_h, 1);
 }
 
+TEST(LowerTransformer, TheShippedVisionTransformer) {
+  Random random(16);
+  const LayerGraph graph = expect_same(import_onnx(LPA_WORKLOADS_DATA "/vit/vit.onnx"), random);
+  EXPECT_EQ(graph.layers.size(), 63u);
+  EXPECT_EQ(std::ranges::count(graph.layers, LayerKind::copy, &Layer::kind), 2) << "class token and its cut";
+  EXPECT_EQ(std::ranges::count(graph.layers, LayerKind::add, &Layer::kind), 1) << "positions";
+  EXPECT_EQ(std::ranges::count(graph.layers, LayerKind::matmul, &Layer::kind), 12);
+  std::int64_t macs = 0;
+  for (const Layer& layer : graph.layers) macs += layer.macs();
+  EXPECT_EQ(macs, 78252800);
+}
+
 /// Shifted windows of side x side tokens on a map of size x size, with bias and mask, and patch merging.
 Network shifted_windows(NetworkBuilder& b, int size, int side, int shift) {
   const int windows = size / side * (size / side), area = side * side;
@@ -328,6 +343,71 @@ TEST(LowerCopy, MovedInputAndOutputAreCopied) {
   const int halves = b.concat({b.slice(NetworkBuilder::input, 3, 3, 6), b.slice(NetworkBuilder::input, 3, 0, 3)}, 3);
   const LayerGraph graph = expect_same(b.network(b.slice(b.conv(halves, 2, 3, 1, 1), 2, 1, 3)), random);
   EXPECT_EQ(kinds(graph), (Kinds{LayerKind::copy, LayerKind::conv, LayerKind::copy}));
+}
+
+/// A random chain of movements, products, additions and pointwise operators on values of three axes.
+Network random_movements(Random& random) {
+  NetworkBuilder b({1, pick(random, 2, 4), pick(random, 2, 4)}, random);
+  std::vector<int> values{b.linear(NetworkBuilder::input, 4)};
+  const auto any = [&] {
+    return values[static_cast<std::size_t>(pick(random, 0, static_cast<int>(values.size()) - 1))];
+  };
+  const auto axis_of = [&] { return static_cast<std::size_t>(pick(random, 0, 2)); };
+  for (int step = pick(random, 3, 12); step > 0; --step) {
+    const int x = pick(random, 0, 2) > 0 ? values.back() : any();
+    const Shape shape = b.shape(x);
+    const std::size_t axis = axis_of();
+    const int extent = static_cast<int>(shape[axis]);
+    switch (pick(random, 0, 10)) {
+      case 0:
+        values.push_back(
+            b.transpose(x, std::array{std::vector{0, 2, 1}, std::vector{1, 0, 2}, std::vector{2, 0, 1}}[axis]));
+        break;
+      case 1:
+        values.push_back(b.reshape(x, {shape[1], shape[0], shape[2]}));
+        break;
+      case 2:
+        values.push_back(b.slice(x, axis, extent / 2, extent, pick(random, 1, 2)));
+        break;
+      case 3:
+        if (element_count(shape) < 500) values.push_back(b.concat({x, b.constant(shape), x}, axis));
+        break;
+      case 4:
+        if (element_count(shape) < 500) values.push_back(b.concat({x, b.linear(x, static_cast<int>(shape[2]))}, axis));
+        break;
+      case 5:
+        values.push_back(b.linear(x, pick(random, 1, 5)));
+        break;
+      case 6:
+        values.push_back(b.matmul(b.scale(x, 0.25f), b.transpose(b.linear(x, static_cast<int>(shape[2])), {0, 2, 1})));
+        break;
+      case 7:
+        values.push_back(
+            b.add(x, pick(random, 0, 1) == 1 ? b.constant(shape) : b.linear(x, static_cast<int>(shape[2]))));
+        break;
+      case 8:
+        values.push_back(b.layer_norm(b.pointwise("Clip", Clip{-0.5f, 2}, x)));
+        break;
+      case 9:
+        values.push_back(b.pointwise("Relu", Relu{}, x));
+        break;
+      default:
+        if (extent > 1) values.push_back(b.roll(x, axis, 1));
+        break;
+    }
+  }
+  return b.network(b.linear(values.back(), 3));
+}
+
+TEST(LowerCopy, RandomMovementsComputeTheSame) {
+  std::size_t copies = 0;
+  for (unsigned seed = 1; seed <= 300; ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    Random random(seed);
+    const LayerGraph graph = expect_same(random_movements(random), random);
+    copies += static_cast<std::size_t>(std::ranges::count(graph.layers, LayerKind::copy, &Layer::kind));
+  }
+  EXPECT_GT(copies, 100u);
 }
 
 }  // namespace

@@ -40,6 +40,7 @@ void add_counters(ordered_json& json, const hw::Counters& counters, const hw::Ma
     causes[std::string(hw::cause_names[cause])] = counters.by_cause[cause];
   }
   json["cycles_by_cause"] = std::move(causes);
+  json["array_span"] = counters.array_span;
   json["dram_bytes"] = {{"read", counters.dram_read_bytes}, {"write", counters.dram_write_bytes}};
   json["dram_bursts"] = counters.dram_bursts;
   const auto accesses = [](std::uint64_t reads, std::uint64_t writes) {

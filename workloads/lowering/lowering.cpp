@@ -27,13 +27,16 @@ LayerGraph Lowering::run() {
   input.operands = {network_input};
   input.order = in.order;
   input.id = input.unscaled = network_.input;
-  for (Node& node : network_.nodes) {
+  for (std::size_t i = 0; i < network_.nodes.size(); ++i) {
+    Node& node = network_.nodes[i];
     View view = std::visit([&](auto& attributes) { return lower(node, attributes); }, node.attributes);
     view.exclusive = view.exclusive && uses_[index(node.output)] == 1;
     view.id = node.output;
     if (view.factor == 1) view.unscaled = node.output;
     if (!view.pad) view.shape = shape(node.output);
     views_[index(node.output)] = std::move(view);
+    for (const int value : node.inputs)  // Orders of elements are large: let go of those that are of no more use.
+      if (users_[index(value)].back() == static_cast<int>(i) && value != network_.output) views_[index(value)] = {};
   }
   const View& output = views_[index(network_.output)];
   if (output.pad) fail(*output.pad, "is the network's output; padding can only be merged into a Conv or a pooling");

@@ -124,7 +124,7 @@ class Lowering {
   View lower(const Node& node, const Softmax& softmax);
 
   // movement.cpp
-  View lower(const Node& node, const Move& move);
+  View lower(const Node& node, Move& move);
   std::vector<std::int32_t> joined(const Node& node, View& view);
   View lower(const Node& node, const Reshape& reshape);
   View lower(const Node& node, Constant& constant);

@@ -2,8 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "workloads/lowering/lowering.h"
 
 namespace lpa::workloads::lowering {
@@ -39,17 +37,16 @@ void drop_unused(std::vector<int>& operands, std::vector<std::int32_t>& places,
 
 }  // namespace
 
-View Lowering::lower(const Node& node, const Move& move) {
+View Lowering::lower(const Node& node, Move& move) {
   View result = unpadded(node);
   result.moved = &node;
   std::vector<std::int32_t> places;
   if (node.inputs.size() == 1) {
-    result.order = result.order.after(move.source);
+    result.order = result.order.after(std::move(move.source));
     if (result.operands.size() == 1) return result;
     places = result.order.places();
   } else {
-    places = joined(node, result);
-    places = Order(std::move(places)).after(move.source).places();
+    places = Order(joined(node, result)).after(std::move(move.source)).places();
   }
   std::vector<std::int64_t> sizes;
   for (const int operand : result.operands) sizes.push_back(extents(operand).size());

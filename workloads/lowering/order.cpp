@@ -53,11 +53,10 @@ std::vector<std::int32_t> Order::places() const {
   return result;
 }
 
-Order Order::after(std::span<const std::int32_t> source) const {
-  std::vector<std::int32_t> result(source.begin(), source.end());
+Order Order::after(std::vector<std::int32_t> source) const {
   if (!is_identity())
-    for (std::int32_t& element : result) element = element < 0 ? nowhere : (*this)[element];
-  return Order(std::move(result));
+    for (std::int32_t& element : source) element = element < 0 ? nowhere : (*this)[element];
+  return Order(std::move(source));
 }
 
 bool operator==(const Order& a, const Order& b) {

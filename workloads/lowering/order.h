@@ -38,7 +38,7 @@ class Order {
   std::vector<std::int32_t> places() const;
 
   /// The order of the value whose element i is this value's element source[i], or 0 where that is -1.
-  Order after(std::span<const std::int32_t> source) const;
+  Order after(std::vector<std::int32_t> source) const;
 
   friend bool operator==(const Order& a, const Order& b);
 

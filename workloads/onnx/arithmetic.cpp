@@ -64,9 +64,10 @@ std::vector<float> in_full(const NetworkBuilder& builder, const NodeReader& node
 void check_broadcast(const NetworkBuilder& builder, const NodeReader& node, std::size_t i, int value) {
   const Shape &own = node.constant(i).shape, &shape = builder.shape(value);
   if (broadcast_shape(own, shape, node) != shape)
-    node.fail(fmt::format("input {} ('{}') of shape {} makes {} larger (supported: constants that fit into the other "
-                          "operand's shape)",
-                          i, node.input_name(i), to_string(own), to_string(shape)));
+    node.fail(
+        fmt::format("input {} ('{}') of shape {} makes {} larger (supported: constants that fit into the other "
+                    "operand's shape)",
+                    i, node.input_name(i), to_string(own), to_string(shape)));
 }
 
 int add_constant(NetworkBuilder& builder, const NodeReader& node, std::size_t constant, const std::string& output) {
@@ -74,7 +75,8 @@ int add_constant(NetworkBuilder& builder, const NodeReader& node, std::size_t co
   const float sign = node.op() == "Sub" ? -1.0f : 1.0f;
   check_broadcast(builder, node, constant, value);
   if (const auto target = parameters(builder, value)) {
-    const std::vector<float> addend = per_channel(node, constant, target->channels(), builder.rank(value), target->axis);
+    const std::vector<float> addend =
+        per_channel(node, constant, target->channels(), builder.rank(value), target->axis);
     for (std::size_t i = 0; i < addend.size(); ++i) target->bias->data[i] += sign * addend[i];
     if (!addend.empty()) {
       builder.rename(value, output);
@@ -174,9 +176,10 @@ int import_scaling(NetworkBuilder& builder, const NodeReader& node, const std::s
     }
   }
   if (all.size() != 1)
-    node.fail(fmt::format("input {} ('{}') has shape {} (supported: one number, or after a Conv, Gemm, MatMul or layer "
-                          "normalisation that nothing else uses one per channel)",
-                          constant, node.input_name(constant), to_string(node.constant(constant).shape)));
+    node.fail(
+        fmt::format("input {} ('{}') has shape {} (supported: one number, or after a Conv, Gemm, MatMul or layer "
+                    "normalisation that nothing else uses one per channel)",
+                    constant, node.input_name(constant), to_string(node.constant(constant).shape)));
   return all[0] == 1 ? value : scale(builder, node, value, all[0], output);
 }
 
@@ -196,8 +199,7 @@ int import_batch_normalization(NetworkBuilder& builder, const NodeReader& node, 
   std::vector<float>& bias = target->bias->data;
   for (std::size_t c = 0; c < bias.size(); ++c) {
     const double spread = variance[c] + epsilon;
-    if (!(spread > 0))
-      node.fail(fmt::format("variance + epsilon of channel {} is {} (expected above 0)", c, spread));
+    if (!(spread > 0)) node.fail(fmt::format("variance + epsilon of channel {} is {} (expected above 0)", c, spread));
     const double factor = scale[c] / std::sqrt(spread);
     scale_channel(*target, c, factor);
     bias[c] = static_cast<float>((bias[c] - mean[c]) * factor + shift[c]);

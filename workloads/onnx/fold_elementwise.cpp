@@ -151,9 +151,8 @@ Constant fold_logic(const NodeReader& node) {
   node.integers(0);
   auto [left, right] = broadcast(node, node.constant(0), node.constant(1));
   const bool both = node.op() == "And";
-  std::ranges::transform(left.integers(), right.integers(), std::get<1>(left.data).begin(), [&](auto x, auto y) {
-    return (both ? x != 0 && y != 0 : x != 0 || y != 0) ? 1 : 0;
-  });
+  std::ranges::transform(left.integers(), right.integers(), std::get<1>(left.data).begin(),
+                         [&](auto x, auto y) { return (both ? x != 0 && y != 0 : x != 0 || y != 0) ? 1 : 0; });
   return std::move(left);
 }
 

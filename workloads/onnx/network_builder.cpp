@@ -11,9 +11,6 @@
 namespace lpa::workloads::detail {
 namespace {
 
-/// Bounds what a damaged file can make tables of moves and materialised constants take: 1 GiB.
-constexpr std::int64_t max_held = 1 << 28;
-
 bool is_identity(const std::vector<std::int32_t>& source, std::int64_t count) {
   if (static_cast<std::int64_t>(source.size()) != count) return false;
   for (std::size_t i = 0; i < source.size(); ++i)
@@ -59,9 +56,9 @@ int NetworkBuilder::append(const NodeReader& node, const std::string& name, Oper
   given_up_.push_back(false);
   network_.nodes.push_back({node.name(), node.op(), std::move(attributes), std::move(inputs), value});
   held_ += held(network_.nodes.back());
-  if (held_ > max_held)
-    node.fail(fmt::format("the network moves or adds more than {} elements in all (supported: up to that many)",
-                          max_held));
+  if (held_ > max_held_)
+    node.fail(
+        fmt::format("the network moves or adds more than {} elements in all (supported: up to that many)", max_held_));
   return value;
 }
 
@@ -107,8 +104,8 @@ NetworkBuilder::Origin NetworkBuilder::origin(int value) {
   return {{base}, nullptr, {}};
 }
 
-/// The elements of `values` that `source` tells, told as elements of `inputs`: the values that theirs come from, without
-/// those of which no element is left.
+/// The elements of `values` that `source` tells, told as elements of `inputs`: the values that theirs come from,
+/// without those of which no element is left.
 std::vector<std::int32_t> NetworkBuilder::composed(const std::vector<std::int32_t>& source,
                                                    const std::vector<int>& values, std::vector<int>& inputs) {
   struct Part {  // Of the elements that a value's come from.
@@ -182,7 +179,8 @@ void NetworkBuilder::drop_unused(std::vector<std::int32_t>& source, std::vector<
       shift += element_count(shape(inputs[i]));
   }
   for (std::int32_t& place : source)
-    if (place >= 0) place -= static_cast<std::int32_t>(shifts[index(std::ranges::upper_bound(ends, place) - ends.begin())]);
+    if (place >= 0)
+      place -= static_cast<std::int32_t>(shifts[index(std::ranges::upper_bound(ends, place) - ends.begin())]);
   if (kept.empty()) kept.push_back(inputs[0]);
   inputs = std::move(kept);
 }
@@ -231,8 +229,8 @@ Network NetworkBuilder::finish(int output) {
     if (needed[index(node->output)])
       for (const int input : node->inputs) needed[index(input)] = true;
   if (!needed[index(network_.input)])
-    throw InputError(fmt::format("{}: output '{}' is not computed from the input", file(),
-                                 network_.values[index(output)].name));
+    throw InputError(
+        fmt::format("{}: output '{}' is not computed from the input", file(), network_.values[index(output)].name));
   std::erase_if(network_.nodes, [&](const Node& node) { return !needed[index(node.output)]; });
   std::vector<int> moved(network_.values.size(), -1);
   std::vector<Value> kept;

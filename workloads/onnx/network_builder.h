@@ -15,7 +15,13 @@ namespace lpa::workloads::detail {
 /// gives up what it holds when nobody needs it any more.
 class NetworkBuilder {
  public:
-  explicit NetworkBuilder(std::string file) { network_.file = std::move(file); }
+  /// Bounds what a damaged file can make tables of moves and materialised constants take: half a GiB.
+  static constexpr std::int64_t most_held = 1 << 27;
+
+  /// `max_held`: elements of tables and constants of all nodes that are needed at a time.
+  explicit NetworkBuilder(std::string file, std::int64_t max_held = most_held) : max_held_(max_held) {
+    network_.file = std::move(file);
+  }
 
   const std::string& file() const { return network_.file; }
   const Shape& shape(int value) const { return network_.values[index(value)].shape; }
@@ -25,7 +31,8 @@ class NetworkBuilder {
 
   int append_input(const std::string& name, Shape shape);
   /// Appends a node named after the ONNX node and its value; that value. `name` is the value's.
-  int append(const NodeReader& node, const std::string& name, Operator attributes, std::vector<int> inputs, Shape shape);
+  int append(const NodeReader& node, const std::string& name, Operator attributes, std::vector<int> inputs,
+             Shape shape);
   /// A value that does not depend on the input, under a name that no other value has.
   int append_constant(const NodeReader& node, const std::string& name, Tensor tensor);
   /// The value in another shape: a Reshape, or the value itself or one that it is a Reshape of.
@@ -68,10 +75,11 @@ class NetworkBuilder {
   void give_up(int value);
 
   Network network_;
-  std::vector<int> producers_;         ///< Of a value: index of the node, or -1.
-  std::vector<int> pending_, uses_;    ///< Of a value: uses to come, and by nodes that are there.
-  std::vector<bool> given_up_;         ///< Of a value.
-  std::int64_t held_ = 0;              ///< Elements of all tables and constants.
+  std::vector<int> producers_;       ///< Of a value: index of the node, or -1.
+  std::vector<int> pending_, uses_;  ///< Of a value: uses to come, and by nodes that are there.
+  std::vector<bool> given_up_;       ///< Of a value.
+  std::int64_t max_held_;
+  std::int64_t held_ = 0;                           ///< Elements of all tables and constants.
   std::unordered_map<std::string, int> constants_;  ///< How many constants have been given that name.
 };
 

@@ -17,7 +17,7 @@ namespace lpa::workloads::detail {
 /// What an input name of a node stands for: exactly one of the two is set.
 struct Operand {
   std::shared_ptr<Constant> constant;  ///< Shared by all who use it; nobody changes it.
-  int value = -1;  ///< Index into Network::values.
+  int value = -1;                      ///< Index into Network::values.
 
   bool defined() const { return constant != nullptr || value >= 0; }
 };

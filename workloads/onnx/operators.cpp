@@ -17,7 +17,8 @@ namespace lpa::workloads::detail {
 
 const char* const supported_operators =
     "Conv, Gemm, MatMul, Add, Sub, Mul, Div, Relu, Clip, Softmax, LayerNormalization, MaxPool, AveragePool, "
-    "GlobalAveragePool, ReduceMean, BatchNormalization after Conv or Gemm, Pad, Slice, Split, Gather, Concat, Transpose, "
+    "GlobalAveragePool, ReduceMean, BatchNormalization after Conv or Gemm, Pad, Slice, Split, Gather, Concat, "
+    "Transpose, "
     "Expand, Tile, Flatten, Reshape, Squeeze, Unsqueeze, Identity, Cast, Dropout; GELU by Erf and layer normalisation "
     "written out";
 
@@ -170,7 +171,8 @@ class Importer {
       wanted.insert(wanted.end(), own.end() - 2, own.end());
       if (checked_count(wanted, node_.failure("an operand")) > max_moved)
         node_.fail(fmt::format("an operand of {} is too large", to_string(wanted)));
-      return own == wanted ? value : builder_.move(node_, output_ + suffix, {wanted, expanded(own, wanted).source}, {value});
+      return own == wanted ? value
+                           : builder_.move(node_, output_ + suffix, {wanted, expanded(own, wanted).source}, {value});
     };
     const int l = spread(left, a, "_left"), r = spread(right, b, "_right");
     result.insert(result.end(), {a[a.size() - 2], b.back()});
@@ -251,16 +253,15 @@ class Importer {
           "is not the mean over height and width of a feature map (supported: axes 2 and 3 of 1 x C x H x W), and not "
           "part of a layer normalisation whose inner values nothing else uses");
     const int pooled = global_average_pool();
-    return node_.integer("keepdims", 1) != 0 ? pooled
-                                             : builder_.reshape(node_, output_, pooled, {1, shape(pooled)[1]});
+    return node_.integer("keepdims", 1) != 0 ? pooled : builder_.reshape(node_, output_, pooled, {1, shape(pooled)[1]});
   }
 
   int pad() {
     const int input = node_.value(0);
     Padding padding = read_padding(node_, shape(input));
     if (padding.shape == shape(input)) return input;
-    const bool of_map = padding.shape.size() == 4 && padding.shape[0] == shape(input)[0] &&
-                        padding.shape[1] == shape(input)[1];
+    const bool of_map =
+        padding.shape.size() == 4 && padding.shape[0] == shape(input)[0] && padding.shape[1] == shape(input)[1];
     if (!of_map && padding.value == 0) return move();
     return append(Pad{std::move(padding.begins), std::move(padding.ends), padding.value}, {input},
                   std::move(padding.shape));

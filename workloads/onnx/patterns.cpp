@@ -211,8 +211,8 @@ void check_pattern(const Pattern& pattern, const std::vector<NodeReader>& nodes,
     const NodeReader& node = reader_of(parameter.node, pattern, nodes);
     const double value = number(node, parameter.input, rank);
     if (!(std::abs(value - parameter.expected) <= 1e-6))
-      node.fail(fmt::format("is part of a {} but has the constant {} (supported: {:.6g})", name, value,
-                            parameter.expected));
+      node.fail(
+          fmt::format("is part of a {} but has the constant {} (supported: {:.6g})", name, value, parameter.expected));
   }
   for (const int mean : pattern.means) {
     const NodeReader& node = reader_of(mean, pattern, nodes);

@@ -36,8 +36,8 @@ struct Pattern {
 ///   gelu        x * (1 + Erf(x / sqrt(2))) * 0.5, the factors in any order
 std::vector<Pattern> find_patterns(const ::onnx::GraphProto& graph, const std::vector<bool>& live);
 
-/// Fails, at the node that deviates, unless the pattern's parameters have the expected values and its means run over the
-/// last of `rank` axes. `nodes` are readers of Pattern::nodes, in this order.
+/// Fails, at the node that deviates, unless the pattern's parameters have the expected values and its means run over
+/// the last of `rank` axes. `nodes` are readers of Pattern::nodes, in this order.
 void check_pattern(const Pattern& pattern, const std::vector<NodeReader>& nodes, std::size_t rank);
 
 /// layer_norm: the value of its epsilon.

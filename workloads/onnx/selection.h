@@ -22,8 +22,8 @@ bool selects(const std::string& op);
 /// How many of the node's inputs are moved, from the first on; the others say how.
 std::size_t moved_inputs(const NodeReader& node);
 
-/// What the node makes output `output` of, given the shapes of its moved inputs. Throws InputError on invalid inputs and
-/// on results of more than max_moved elements.
+/// What the node makes output `output` of, given the shapes of its moved inputs. Throws InputError on invalid inputs
+/// and on results of more than max_moved elements.
 Selection select(const NodeReader& node, std::span<const Shape> shapes, std::size_t output);
 
 /// The selection of an Expand of a tensor to a shape to which it can be broadcast.
@@ -33,6 +33,6 @@ Selection expanded(const Shape& from, const Shape& to);
 Selection padded(const Shape& from, const std::vector<int>& begins, const Shape& to);
 
 /// Keeps the tables of sources small.
-inline constexpr std::int64_t max_moved = 1 << 25;
+inline constexpr std::int64_t max_moved = 1 << 24;
 
 }  // namespace lpa::workloads::detail

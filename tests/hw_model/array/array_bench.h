@@ -17,14 +17,21 @@ namespace lpa::test {
 struct Shape {
   int rows;
   int columns;
+  datapath::Stages stages = {};
 };
 
-/// "R8_C8"
+/// "R8_C8", "R8_C8_pe1_edge0"
 inline std::string name_of(const Shape& shape) {
   std::string name = "R";
   name += std::to_string(shape.rows);
   name += "_C";
-  return name += std::to_string(shape.columns);
+  name += std::to_string(shape.columns);
+  const datapath::Stages reference;
+  if (shape.stages.pe == reference.pe && shape.stages.edge == reference.edge) return name;
+  name += "_pe";
+  name += std::to_string(shape.stages.pe);
+  name += "_edge";
+  return name += std::to_string(shape.stages.edge);
 }
 
 inline void PrintTo(const Shape& shape, std::ostream* out) {
@@ -50,7 +57,7 @@ class ArrayBench : public ClockedBench {
         psum_in("psum_in", static_cast<std::size_t>(shape.columns)),
         psum_out("psum_out", static_cast<std::size_t>(shape.columns)),
         word_out("word_out", static_cast<std::size_t>(shape.columns)),
-        array("array", shape.rows, shape.columns, arithmetic) {
+        array("array", shape.rows, shape.columns, arithmetic, shape.stages) {
     array.clk(clk);
     array.reset(reset);
     array.control(control);
@@ -72,6 +79,7 @@ class ArrayBench : public ClockedBench {
     ClockedBench::step();
     tag_in.write({});
     weight_tag_in.write({});
+    settle();
   }
   void step(int cycles) {
     for (int i = 0; i < cycles; ++i) step();
@@ -86,12 +94,14 @@ class ArrayBench : public ClockedBench {
     tag_in.write(tag);
     for (std::size_t r = 0; r < activation_in.size(); ++r) activation_in[r].write(activations[r]);
     for (std::size_t c = 0; c < psum_in.size(); ++c) psum_in[c].write(sums[c]);
+    settle();
   }
 
   /// Presents the words of one array row in this cycle.
   void weight_row(int row, const Words& words) {
     weight_tag_in.write({true, static_cast<std::uint16_t>(row)});
     for (std::size_t c = 0; c < weight_in.size(); ++c) weight_in[c].write(words[c]);
+    settle();
   }
 
   /// Loads a tile, tile[r][c], row R-1 first, and waits until every shadow register holds its word.

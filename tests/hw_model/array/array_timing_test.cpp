@@ -1,7 +1,7 @@
 // The data sheet of the array's timing, statement by statement, for several shapes. Contract: hw_model/README.md,
-// "Array timing": a bundle presented in cycle x is issued in cycle t = x + 1; weights presented in cycle y stand at row
-// 0's input of column 0 in cycle s = y + 1. Every statement is tested from both sides: not a cycle earlier, not one
-// later.
+// "Array timing": a bundle presented in cycle x is issued in cycle t = x + E; weights presented in cycle y stand at row
+// 0's input of column 0 in cycle s = y + E; E are the edges' register stages, P those of a PE. Every statement is
+// tested from both sides: not a cycle earlier, not one later.
 #include <gtest/gtest.h>
 
 #include "hw_model/datapath/decoder.h"
@@ -22,7 +22,11 @@ class ArrayTiming : public ::testing::TestWithParam<Shape> {
  protected:
   int rows() const { return GetParam().rows; }
   int columns() const { return GetParam().columns; }
+  std::uint64_t edge() const { return static_cast<std::uint64_t>(GetParam().stages.edge); }
+  int pe_stages() const { return GetParam().stages.pe; }
   std::uint64_t r_plus_c() const { return static_cast<std::uint64_t>(rows() + columns()); }
+  /// R + C + E + P - 2
+  std::uint64_t latency() const { return plus(r_plus_c() + edge(), pe_stages() - 2); }
   Words words(std::uint8_t word) const { return Words(static_cast<std::size_t>(rows()), word); }
   /// Sums that differ by column and by `salt`.
   Sums sums(int salt) const {
@@ -50,14 +54,18 @@ class ArrayTiming : public ::testing::TestWithParam<Shape> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Shape, ArrayTiming,
-                         ::testing::Values(Shape{8, 8}, Shape{16, 4}, Shape{4, 16}, Shape{1, 1}, Shape{3, 5}),
+                         ::testing::Values(Shape{8, 8}, Shape{16, 4}, Shape{4, 16}, Shape{1, 1}, Shape{3, 5},
+                                           Shape{8, 8, {1, 1}}, Shape{8, 8, {2, 0}}, Shape{8, 8, {1, 0}},
+                                           Shape{16, 4, {1, 0}}, Shape{4, 16, {1, 0}}, Shape{3, 5, {1, 1}},
+                                           Shape{3, 5, {2, 0}}, Shape{1, 1, {1, 1}}, Shape{1, 1, {2, 0}},
+                                           Shape{1, 1, {1, 0}}, Shape{1, 4, {1, 0}}, Shape{4, 1, {1, 0}}),
                          [](const auto& test) { return name_of(test.param); });
 
 TEST_P(ArrayTiming, ActivationReachesPeRCInCycle_t_plus_r_plus_c) {
   ArrayBench bench(GetParam(), layer());
   bench.step(3);
   bench.bundle({true, true, false, 0}, words(one), sums(0));
-  const std::uint64_t t = bench.cycle() + 1;
+  const std::uint64_t t = bench.cycle() + edge();
   while (bench.cycle() < t + r_plus_c() + 2) {
     for (int r = 0; r < rows(); ++r) {
       for (int c = 0; c < columns(); ++c) {
@@ -70,89 +78,90 @@ TEST_P(ArrayTiming, ActivationReachesPeRCInCycle_t_plus_r_plus_c) {
   }
 }
 
-TEST_P(ArrayTiming, ProductStandsInTheMulRegisterOfPeRCInCycle_t_plus_r_plus_c_plus_1) {
+TEST_P(ArrayTiming, ProductStandsInTheMulRegisterOfPeRCInCycle_t_plus_r_plus_c_plus_1_IfThereIsOne) {
   ArrayBench bench(GetParam(), layer());
   bench.bundle({true, false, false, 0}, words(one), sums(0));
-  const std::uint64_t t = bench.cycle() + 1;
+  const std::uint64_t t = bench.cycle() + edge();
   while (bench.cycle() < t + r_plus_c() + 2) {
     for (int r = 0; r < rows(); ++r) {
       for (int c = 0; c < columns(); ++c) {
-        EXPECT_EQ(bench.array.pe(r, c).product_valid(), bench.cycle() == plus(t, r + c + 1)) << at(r, c, bench.cycle());
+        const bool there = pe_stages() == 2 && bench.cycle() == plus(t, r + c + 1);
+        EXPECT_EQ(bench.array.pe(r, c).product_valid(), there) << at(r, c, bench.cycle());
       }
     }
     bench.step();
   }
 }
 
-TEST_P(ArrayTiming, SumStandsInTheAddRegisterOfPeRCInCycle_t_plus_r_plus_c_plus_2) {
+TEST_P(ArrayTiming, SumStandsInTheAddRegisterOfPeRCInCycle_t_plus_r_plus_c_plus_P) {
   ArrayBench bench(GetParam(), layer());
   bench.bundle({true, false, false, 0}, words(one), sums(1));  // Active weights are zero: sums pass.
-  const std::uint64_t t = bench.cycle() + 1;
+  const std::uint64_t t = bench.cycle() + edge();
   while (bench.cycle() < t + r_plus_c() + 2) {
     for (int r = 0; r < rows(); ++r) {
       for (int c = 0; c < columns(); ++c) {
         const bool there = bench.array.pe(r, c).psum_out.read() == sums(1)[static_cast<std::size_t>(c)];
-        EXPECT_EQ(there, bench.cycle() >= plus(t, r + c + 2)) << at(r, c, bench.cycle());
+        EXPECT_EQ(there, bench.cycle() >= plus(t, r + c + pe_stages())) << at(r, c, bench.cycle());
       }
     }
     bench.step();
   }
 }
 
-TEST_P(ArrayTiming, PartialSumIsInjectedIntoColumnCInCycle_t_plus_c_plus_1) {
+TEST_P(ArrayTiming, PartialSumIsInjectedIntoColumnCInCycle_t_plus_c_plus_P_minus_1) {
   ArrayBench bench(GetParam(), layer());
   bench.bundle({true, false, false, 0}, words(one), sums(1));
-  const std::uint64_t t = bench.cycle() + 1;
+  const std::uint64_t t = bench.cycle() + edge();
   bench.step();
   bench.bundle({true, false, false, 0}, words(one), sums(2));
   for (; bench.cycle() < t + r_plus_c() + 2; bench.step()) {
     for (int c = 0; c < columns(); ++c) {
       const bool there = bench.array.pe(0, c).psum_in.read() == sums(1)[static_cast<std::size_t>(c)];
-      EXPECT_EQ(there, bench.cycle() == plus(t, c + 1)) << at(0, c, bench.cycle());
+      EXPECT_EQ(there, bench.cycle() == plus(t, c + pe_stages() - 1)) << at(0, c, bench.cycle());
     }
   }
 }
 
-TEST_P(ArrayTiming, ColumnCDeliversInCycle_t_plus_R_plus_c_plus_1) {
+TEST_P(ArrayTiming, ColumnCDeliversInCycle_t_plus_R_plus_c_plus_P_minus_1) {
   ArrayBench bench(GetParam(), layer());
   bench.bundle({true, false, false, 0}, words(one), sums(1));
-  const std::uint64_t t = bench.cycle() + 1;
+  const std::uint64_t t = bench.cycle() + edge();
   bench.step();
   bench.bundle({true, false, false, 0}, words(one), sums(2));
   for (; bench.cycle() < t + r_plus_c() + 3; bench.step()) {
     for (int c = 0; c < columns(); ++c) {
       const bool there = bench.array.pe(rows() - 1, c).psum_out.read() == sums(1)[static_cast<std::size_t>(c)];
-      EXPECT_EQ(there, bench.cycle() == plus(t, rows() + c + 1)) << at(rows() - 1, c, bench.cycle());
+      EXPECT_EQ(there, bench.cycle() == plus(t, rows() + c + pe_stages() - 1)) << at(rows() - 1, c, bench.cycle());
     }
   }
 }
 
-TEST_P(ArrayTiming, WholeVectorStandsOnTheOutputPinsInCycle_x_plus_R_plus_C_plus_1) {
+TEST_P(ArrayTiming, WholeVectorStandsOnTheOutputPinsInCycle_x_plus_R_plus_C_plus_E_plus_P_minus_2) {
   ArrayBench bench(GetParam(), layer());
   const std::uint64_t x = bench.cycle();
   for (; bench.cycle() < x + r_plus_c() + 5; bench.step()) {
     const std::uint64_t i = bench.cycle() - x;
     if (i < 3) bench.bundle({true, false, false, 0}, words(one), sums(static_cast<int>(i) + 1));
     for (int bundle = 1; bundle <= 3; ++bundle) {
-      const bool due = i == plus(r_plus_c() + 1, bundle - 1) || (bundle == 3 && i > r_plus_c() + 3);
+      const bool due = i == plus(latency(), bundle - 1) || (bundle == 3 && i > latency() + 2);
       EXPECT_EQ(bench.sums_out() == sums(bundle), due) << "bundle " << bundle << " in cycle x + " << i;
     }
   }
 }
 
-TEST_P(ArrayTiming, TagStandsOnTheOutputPinsInCycle_x_plus_R_plus_C_plus_1_ForOneCycle) {
+TEST_P(ArrayTiming, TagStandsOnTheOutputPinsInTheSumsCycleOnly) {
   ArrayBench bench(GetParam(), layer());
   bench.step(5);
   const hw::BundleTag tag{true, true, false, 77};
   const std::uint64_t x = bench.cycle();
   bench.bundle(tag, words(one), sums(0));
   for (; bench.cycle() < x + r_plus_c() + 5; bench.step()) {
-    EXPECT_EQ(bench.tag_out.read(), bench.cycle() == x + r_plus_c() + 1 ? tag : hw::BundleTag{})
+    EXPECT_EQ(bench.tag_out.read(), bench.cycle() == x + latency() ? tag : hw::BundleTag{})
         << "cycle x + " << bench.cycle() - x;
   }
 }
 
-TEST_P(ArrayTiming, EncodedWordsStandOnThePinsInCycle_x_plus_R_plus_C_plus_2_IfTheTagSaysLastK) {
+TEST_P(ArrayTiming, EncodedWordsStandOnThePins_E_CyclesAfterTheSumsIfTheTagSaysLastK) {
   ArrayBench bench(GetParam(), layer());
   Sums ones(static_cast<std::size_t>(columns()));
   for (hw::PsumWord& sum : ones) sum.lane[0] = {65536, 0, false};
@@ -161,12 +170,12 @@ TEST_P(ArrayTiming, EncodedWordsStandOnThePinsInCycle_x_plus_R_plus_C_plus_2_IfT
   bench.step();
   bench.bundle({true, false, false, 6}, words(one), sums(1));
   for (; bench.cycle() < x + r_plus_c() + 6; bench.step()) {
-    const bool due = bench.cycle() == x + r_plus_c() + 2;
+    const bool due = bench.cycle() == x + latency() + edge();
     EXPECT_EQ(bench.word_tag_out.read(), due ? (hw::BundleTag{true, false, true, 5}) : hw::BundleTag{})
         << "cycle x + " << bench.cycle() - x;
     for (const auto& column : bench.word_out) {
-      EXPECT_EQ(column.read().lane[0], bench.cycle() >= x + r_plus_c() + 2 ? one : 0)
-          << "cycle x + " << bench.cycle() - x;
+      const bool stays = edge() == 1 && bench.cycle() > x + latency() + edge();
+      EXPECT_EQ(column.read().lane[0], due || stays ? one : 0) << "cycle x + " << bench.cycle() - x;
     }
   }
 }
@@ -174,13 +183,9 @@ TEST_P(ArrayTiming, EncodedWordsStandOnThePinsInCycle_x_plus_R_plus_C_plus_2_IfT
 TEST_P(ArrayTiming, WeightsReachTheirShadowRegistersAtTheEndOfCycle_s_plus_R_minus_1_plus_c_AllRowsAtOnce) {
   ArrayBench bench(GetParam(), layer());
   bench.step(2);
-  const std::uint64_t s = bench.cycle() + 1;
-  for (int row = rows() - 1; row >= 0; --row) {
-    bench.weight_row(row, tile(0)[static_cast<std::size_t>(row)]);
-    bench.step();
-  }
-  bench.run_to(s + static_cast<std::uint64_t>(rows()) - 1);
-  for (; bench.cycle() < s + r_plus_c() + 4; bench.step()) {
+  const std::uint64_t s = bench.cycle() + edge();
+  for (int row = rows() - 1; bench.cycle() < s + r_plus_c() + 4; --row, bench.step()) {
+    if (row >= 0) bench.weight_row(row, tile(0)[static_cast<std::size_t>(row)]);
     for (int c = 0; c < columns(); ++c) {
       for (int r = 0; r < rows(); ++r) {
         const bool loaded = bench.array.pe(r, c).shadow_weight() == decoded(0, r, c);
@@ -192,7 +197,7 @@ TEST_P(ArrayTiming, WeightsReachTheirShadowRegistersAtTheEndOfCycle_s_plus_R_min
 
 TEST_P(ArrayTiming, WeightRowStandsAtColumnCsInputInCycle_s_plus_c) {
   ArrayBench bench(GetParam(), layer());
-  const std::uint64_t s = bench.cycle() + 1;
+  const std::uint64_t s = bench.cycle() + edge();
   bench.weight_row(0, tile(0)[0]);
   for (; bench.cycle() < s + r_plus_c(); bench.step()) {
     for (int c = 0; c < columns(); ++c) {
@@ -209,7 +214,7 @@ TEST_P(ArrayTiming, SwapTakesTheShadowWeightOfPeRCAtTheEndOfCycle_t_plus_r_plus_
   bench.step(rows() + columns() + 3);
   bench.load(tile(1));
   bench.bundle({true, true, false, 0}, words(one), sums(0));
-  const std::uint64_t t = bench.cycle() + 1;
+  const std::uint64_t t = bench.cycle() + edge();
   for (; bench.cycle() < t + r_plus_c() + 2; bench.step()) {
     for (int r = 0; r < rows(); ++r) {
       for (int c = 0; c < columns(); ++c) {
@@ -224,7 +229,7 @@ TEST_P(ArrayTiming, FirstProductOfATileIsMadeWithTheNewWeight) {
   ArrayBench bench(GetParam(), layer());
   bench.load(tile(0));
   bench.bundle({true, true, false, 0}, words(one), sums(0));
-  const std::uint64_t t = bench.cycle() + 1;
+  const std::uint64_t t = bench.cycle() + edge();
   for (; bench.cycle() < t + r_plus_c() + 2; bench.step()) {
     for (int r = 0; r < rows(); ++r) {
       for (int c = 0; c < columns(); ++c) {
@@ -323,7 +328,8 @@ TEST_P(ArrayTiming, IdleFromTheCycleAfterTheLastWordsToTheNextBundle) {
   const std::uint64_t x = bench.cycle();
   bench.bundle({true, false, true, 0}, words(one), sums(1));
   bench.step();
-  for (; bench.cycle() < x + r_plus_c() + 3; bench.step()) EXPECT_FALSE(bench.array.idle()) << bench.cycle() - x;
+  for (; bench.cycle() < x + latency() + edge() + 1; bench.step())
+    EXPECT_FALSE(bench.array.idle()) << bench.cycle() - x;
   EXPECT_TRUE(bench.array.idle());
 }
 

@@ -226,14 +226,25 @@ std::string machine_name(const ::testing::TestParamInfo<Machine>& test) {
 }
 
 std::vector<Machine> machines() {
-  return {{"R8_C8_wide", {8, 8}, "wide", 8},     {"R8_C8_wide", {8, 8}, "wide", 4},
-          {"R8_C8_wide", {8, 8}, "wide", 2},     {"R8_C8_poster", {8, 8}, "poster", 8},
-          {"R8_C8_poster", {8, 8}, "poster", 4}, {"R8_C8_poster", {8, 8}, "poster", 2},
-          {"R8_C8_fixed", {8, 8}, "fixed", 8},   {"R8_C8_fixed", {8, 8}, "fixed", 4, 4},
-          {"R16_C4_wide", {16, 4}, "wide", 8},   {"R4_C16_poster", {4, 16}, "poster", 4, 4},
-          {"R4_C16_fixed", {4, 16}, "fixed", 2}, {"R1_C1_wide", {1, 1}, "wide", 8},
-          {"R1_C1_wide", {1, 1}, "wide", 2, 2},  {"R3_C5_wide", {3, 5}, "wide", 4, 2},
-          {"R3_C5_poster", {3, 5}, "poster", 8}};
+  return {{"R8_C8_wide", {8, 8}, "wide", 8},
+          {"R8_C8_wide", {8, 8}, "wide", 4},
+          {"R8_C8_wide", {8, 8}, "wide", 2},
+          {"R8_C8_poster", {8, 8}, "poster", 8},
+          {"R8_C8_poster", {8, 8}, "poster", 4},
+          {"R8_C8_poster", {8, 8}, "poster", 2},
+          {"R8_C8_fixed", {8, 8}, "fixed", 8},
+          {"R8_C8_fixed", {8, 8}, "fixed", 4, 4},
+          {"R16_C4_wide", {16, 4}, "wide", 8},
+          {"R4_C16_poster", {4, 16}, "poster", 4, 4},
+          {"R4_C16_fixed", {4, 16}, "fixed", 2},
+          {"R1_C1_wide", {1, 1}, "wide", 8},
+          {"R1_C1_wide", {1, 1}, "wide", 2, 2},
+          {"R3_C5_wide", {3, 5}, "wide", 4, 2},
+          {"R3_C5_poster", {3, 5}, "poster", 8},
+          {"R8_C8_pe1_wide", {8, 8, {1, 1}}, "wide", 4},
+          {"R8_C8_edge0_poster", {8, 8, {2, 0}}, "poster", 8},
+          {"R5_C3_pe1_edge0_fixed", {5, 3, {1, 0}}, "fixed", 2},
+          {"R1_C1_pe1_edge0_wide", {1, 1, {1, 0}}, "wide", 8}};
 }
 
 class ArrayValues : public ::testing::TestWithParam<Machine> {};
@@ -253,7 +264,9 @@ std::vector<Machine> shapes() {
           {"R16_C4", {16, 4}, "wide", 8},
           {"R4_C16", {4, 16}, "wide", 8},
           {"R1_C1", {1, 1}, "wide", 8},
-          {"R3_C5", {3, 5}, "wide", 8}};
+          {"R3_C5", {3, 5}, "wide", 8},
+          {"R8_C8_pe1_edge0", {8, 8, {1, 0}}, "wide", 8},
+          {"R1_C1_pe1_edge0", {1, 1, {1, 0}}, "wide", 8}};
 }
 
 class TileInterval : public ::testing::TestWithParam<Machine> {
@@ -325,7 +338,7 @@ TEST_P(TileInterval, AGemmChainedThroughThePartialSumPinsDoesNotDependOnTheShape
   layer.scale_q8 = 100;
   ArrayBench bench(shape, layer, poster);
   const auto columns = static_cast<std::size_t>(shape.columns);
-  const auto latency = static_cast<std::uint64_t>(shape.rows + shape.columns + 2);
+  const auto interval = static_cast<std::uint64_t>(bench.array.latency() + shape.stages.edge) + 1;
 
   formats::AccumulateEvents events;
   const formats::Accumulator accumulator(poster, 4);
@@ -349,23 +362,25 @@ TEST_P(TileInterval, AGemmChainedThroughThePartialSumPinsDoesNotDependOnTheShape
         }
         // Small arrays deliver before the last vector is presented: wait for each vector's words.
         bench.bundle({true, m == 0, last, static_cast<std::uint32_t>(m)}, vector, sums[m]);
-        bench.run_to(x + (m + 1) * latency - 1);
+        bench.run_to(x + m * interval + static_cast<std::uint64_t>(bench.array.latency()));
         sums[m] = bench.sums_out();
         ASSERT_TRUE(bench.tag_out.read().valid);
-        bench.step();
-        if (!last) continue;
-        ASSERT_TRUE(bench.word_tag_out.read().valid);
-        for (std::size_t c = 0; c < columns && first_column + c < columns_in_all; ++c) {
-          for (int lane = 0; lane < 2; ++lane) {
-            formats::Psum sum;
-            for (std::size_t k = 0; k < k_count; ++k) {
-              sum = accumulator.mac(sum, formats::to_operand(wf, lane_word(weights[k][first_column + c], lane, 4)),
-                                    formats::to_operand(af, activations[m][k]), &events);
+        if (last) {
+          bench.step(shape.stages.edge);
+          ASSERT_TRUE(bench.word_tag_out.read().valid);
+          for (std::size_t c = 0; c < columns && first_column + c < columns_in_all; ++c) {
+            for (int lane = 0; lane < 2; ++lane) {
+              formats::Psum sum;
+              for (std::size_t k = 0; k < k_count; ++k) {
+                sum = accumulator.mac(sum, formats::to_operand(wf, lane_word(weights[k][first_column + c], lane, 4)),
+                                      formats::to_operand(af, activations[m][k]), &events);
+              }
+              ASSERT_EQ(sums[m][c].lane[static_cast<std::size_t>(lane)], sum) << "m " << m << " column " << c;
+              ASSERT_EQ(bench.word_out[c].read().lane[static_cast<std::size_t>(lane)], encoder(sum));
             }
-            ASSERT_EQ(sums[m][c].lane[static_cast<std::size_t>(lane)], sum) << "m " << m << " column " << c;
-            ASSERT_EQ(bench.word_out[c].read().lane[static_cast<std::size_t>(lane)], encoder(sum));
           }
         }
+        bench.run_to(x + (m + 1) * interval);
       }
     }
   }

@@ -19,7 +19,7 @@ hw::LayerControl layer() {
 
 template <typename Decoder, typename Tag, typename Wire>
 struct DecoderBench : ClockedBench {
-  DecoderBench() {
+  explicit DecoderBench(const datapath::Stages& stages = {}) : decoder("decoder", stages) {
     decoder.clk(clk);
     decoder.reset(reset);
     decoder.control(control);
@@ -32,7 +32,7 @@ struct DecoderBench : ClockedBench {
   sc_core::sc_signal<Tag> tag{"tag"};
   sc_core::sc_signal<std::uint8_t> word{"word"};
   sc_core::sc_signal<Wire> decoded{"decoded"};
-  Decoder decoder{"decoder"};
+  Decoder decoder;
 };
 using ActivationDecoderBench = DecoderBench<hw::ActivationDecoder, hw::BundleTag, hw::ActivationWire>;
 using WeightDecoderBench = DecoderBench<hw::WeightDecoder, hw::WeightTag, hw::WeightWire>;
@@ -92,6 +92,49 @@ TEST(WeightDecoderTiming, ResetDropsTheWord) {
   bench.reset.write(true);
   bench.step();
   EXPECT_FALSE(bench.decoded.read().tag.valid);
+}
+
+constexpr datapath::Stages no_edge_stages{.pe = 2, .edge = 0};
+
+TEST(ActivationDecoderTiming, WithoutARegisterTheLaneStandsThereInTheWordsCycleOnly) {
+  ActivationDecoderBench bench(no_edge_stages);
+  bench.settle();
+  EXPECT_FALSE(bench.decoded.read().valid) << "cycle x - 1";
+  bench.step();
+  bench.tag.write({true, true, false, 9});
+  bench.word.write(0b01111101);  // LP<8,2,7>: k = 4, e = 2.
+  bench.settle();
+  const hw::ActivationWire expected{{.r = 16, .u = 128, .negative = false, .zero = false, .nar = false}, true, true};
+  EXPECT_EQ(bench.decoded.read(), expected) << "cycle x";
+  bench.step();
+  bench.tag.write({});
+  bench.settle();
+  EXPECT_FALSE(bench.decoded.read().valid) << "cycle x + 1";
+}
+
+TEST(ActivationDecoderTiming, WithoutARegisterEqualTagsCarryWordAfterWord) {
+  ActivationDecoderBench bench(no_edge_stages);
+  for (const int word : {0b01000000, 0b01111101, 0b01000000}) {
+    bench.tag.write({true, false, false, 0});
+    bench.word.write(static_cast<std::uint8_t>(word));
+    bench.settle();
+    EXPECT_EQ(bench.decoded.read().lane.r, word == 0b01000000 ? 0 : 16);
+    bench.step();
+  }
+}
+
+TEST(WeightDecoderTiming, WithoutARegisterTheLanesStandThereInTheWordsCycleOnly) {
+  WeightDecoderBench bench(no_edge_stages);
+  bench.tag.write({true, 5});
+  bench.word.write(0b1000'0101);  // Lane 0: LP<4,0,2> 0.5; lane 1: NaR.
+  bench.settle();
+  EXPECT_EQ(bench.decoded.read().tag, (hw::WeightTag{true, 5})) << "cycle y";
+  EXPECT_EQ(bench.decoded.read().word.lane[0].u, 32);
+  EXPECT_TRUE(bench.decoded.read().word.lane[1].nar);
+  bench.step();
+  bench.tag.write({});
+  bench.settle();
+  EXPECT_FALSE(bench.decoded.read().tag.valid) << "cycle y + 1";
 }
 
 template <int depth>
@@ -166,7 +209,7 @@ TEST(SkewColumnTiming, ResetClearsEveryStage) {
 }
 
 struct EncoderBench : ClockedBench {
-  EncoderBench() {
+  explicit EncoderBench(const datapath::Stages& stages = {}) : encoder("encoder", converter, arithmetic, stages) {
     encoder.clk(clk);
     encoder.reset(reset);
     encoder.control(control);
@@ -186,7 +229,7 @@ struct EncoderBench : ClockedBench {
   sc_core::sc_signal<hw::EncodedWords> words{"words"};
   formats::Arithmetic arithmetic;
   datapath::LinearLogConverter converter{arithmetic.encoder_log_bits};
-  hw::ArrayEncoder encoder{"encoder", converter, arithmetic};
+  hw::ArrayEncoder encoder;
 };
 
 TEST(ArrayEncoderTiming, WordsStandOnTheOutputInTheCycleAfterTheSums) {
@@ -209,6 +252,31 @@ TEST(ArrayEncoderTiming, SumsWithoutAValidTagAreNotEncoded) {
   bench.tag.write({false, false, true, 0});
   bench.step(2);
   EXPECT_EQ(bench.words.read(), hw::EncodedWords{});
+}
+
+TEST(ArrayEncoderTiming, WithoutARegisterTheWordsStandThereInTheSumsCycleOnly) {
+  EncoderBench bench(no_edge_stages);
+  bench.settle();
+  EXPECT_EQ(bench.words.read(), hw::EncodedWords{}) << "cycle z - 1";
+  bench.step();
+  bench.tag.write({true, false, true, 0});
+  bench.settle();
+  EXPECT_EQ(bench.words.read(), (hw::EncodedWords{{0b01000000, 0b11000000, 0, 0}})) << "cycle z";
+  bench.step();
+  bench.tag.write({true, false, false, 0});
+  bench.settle();
+  EXPECT_EQ(bench.words.read(), hw::EncodedWords{}) << "cycle z + 1: sums that are not complete";
+}
+
+TEST(ArrayEncoderTiming, WithoutARegisterANewLayersControlTakesEffectAtOnce) {
+  EncoderBench bench(no_edge_stages);
+  bench.tag.write({true, false, true, 0});
+  bench.step();
+  hw::LayerControl control = layer();
+  control.scale_q8 = -512;
+  bench.control.write(control);
+  bench.settle();
+  EXPECT_EQ(bench.words.read().lane[0], 0b01010000) << "2^2 in LP<8,2,7>";
 }
 
 TEST(ArrayEncoderValues, TheLayersScaleIsSubtracted) {

@@ -51,8 +51,9 @@ class PeBench : public ClockedBench {
   datapath::LogLinearConverter converter;
   hw::Pe pe;
 
-  explicit PeBench(const formats::Arithmetic& arithmetic = {}, const hw::LayerControl& layer = layer_of_mode(8))
-      : converter(arithmetic.converter, arithmetic.lf_bits), pe("pe", converter, arithmetic) {
+  explicit PeBench(const formats::Arithmetic& arithmetic = {}, const hw::LayerControl& layer = layer_of_mode(8),
+                   const datapath::Stages& stages = {})
+      : converter(arithmetic.converter, arithmetic.lf_bits), pe("pe", converter, arithmetic, stages) {
     pe.clk(clk);
     pe.reset(reset);
     pe.control(control);

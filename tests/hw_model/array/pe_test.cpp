@@ -206,6 +206,83 @@ TEST(PeTiming, ActivationThatArrivesDuringResetIsDropped) {
   EXPECT_EQ(bench.psum_out.read(), hw::PsumWord{});
 }
 
+struct OneStagePe : PeBench {
+  OneStagePe() : PeBench({}, layer_of_mode(8), {.pe = 1, .edge = 1}) {}
+};
+
+TEST(PeOfOneStageTiming, SumLeavesOneCycleAfterTheActivationArrivesAndStays) {
+  OneStagePe bench;
+  bench.load_shadow(word({real(2)}));
+  bench.activation(real(3), true);
+  EXPECT_EQ(bench.psum_out.read(), hw::PsumWord{}) << "cycle p";
+  bench.step();
+  bench.no_activation();
+  EXPECT_EQ(bench.psum_out.read(), psum(65536, 5)) << "cycle p + 1";
+  EXPECT_FALSE(bench.pe.product_valid()) << "there is no MUL register";
+  EXPECT_FALSE(bench.pe.idle()) << "the activation is on its way east";
+  bench.step(10);
+  EXPECT_EQ(bench.psum_out.read(), psum(65536, 5)) << "no product, no change";
+  EXPECT_TRUE(bench.pe.idle());
+}
+
+TEST(PeOfOneStageTiming, PartialSumIsTakenFromTheNorthInTheCycleOfTheActivation) {
+  OneStagePe bench;
+  bench.load_shadow(word({real(0)}));
+  bench.psum_in.write(psum(50, 0));  // Cycle p - 1: too early.
+  bench.step();
+  bench.activation(real(0), true);
+  bench.psum_in.write(psum(100, 0));  // Cycle p.
+  bench.step();
+  bench.no_activation();
+  bench.psum_in.write(psum(200, 0));  // Cycle p + 1: too late.
+  EXPECT_EQ(bench.psum_out.read(), psum(65536 + 100, 0));
+  bench.step(2);
+  EXPECT_EQ(bench.psum_out.read(), psum(65536 + 100, 0));
+}
+
+TEST(PeOfOneStageTiming, OneSumLeavesPerCycleWhenOneActivationArrivesPerCycle) {
+  OneStagePe bench;
+  bench.load_shadow(word({real(0)}));
+  for (int i = 0; i < 20; ++i) {
+    bench.activation(real(i), i == 0);
+    bench.step();
+    EXPECT_EQ(bench.psum_out.read(), psum(65536, i)) << "activation " << i;
+  }
+}
+
+TEST(PeOfOneStageTiming, SwapTakesTheShadowWeightInTheSameCycle) {
+  OneStagePe bench;
+  bench.load_shadow(word({real(1)}));
+  bench.activation(real(0), true);
+  bench.weight(word({real(9)}));
+  bench.step();
+  EXPECT_EQ(bench.psum_out.read(), psum(65536, 1)) << "the sum is the new weight's";
+  EXPECT_EQ(bench.pe.hazards(), 1u) << "a weight in the cycle of the swap";
+}
+
+TEST(PeOfOneStageTiming, ActivationsAndWeightsLeaveAsEver) {
+  OneStagePe bench;
+  bench.activation(real(3, 5, true), true);
+  bench.weight(word({real(7)}), 3);
+  EXPECT_FALSE(bench.activation_out.read().valid) << "cycle p";
+  bench.step();
+  EXPECT_EQ(bench.activation_out.read(), (hw::ActivationWire{real(3, 5, true), true, true})) << "cycle p + 1";
+  EXPECT_EQ(bench.weight_out.read(), (hw::WeightWire{word({real(7)}), {true, 2}})) << "cycle p + 1";
+}
+
+TEST(PeOfOneStageTiming, ActivationThatArrivesDuringResetIsDropped) {
+  OneStagePe bench;
+  bench.load_shadow(word({real(1)}));
+  bench.reset.write(true);
+  bench.activation(real(0), true);
+  bench.step();
+  bench.reset.write(false);
+  bench.no_activation();
+  bench.step(3);
+  EXPECT_TRUE(bench.pe.idle());
+  EXPECT_EQ(bench.psum_out.read(), hw::PsumWord{});
+}
+
 TEST(PeCorner, ZeroWeightLeavesSumAndExponentUnchanged) {
   PeBench bench;
   EXPECT_EQ(bench.mac(word({zero()}), real(100), psum(-7, 3)), psum(-7, 3));

@@ -102,8 +102,8 @@ TEST_P(RandomNetwork, ConservesCyclesMacsAndBytes) {
     std::int64_t read = 0;
     std::int64_t written = 0;
     for (const hw::Descriptor& d : program.descriptors[i]) {
-      const std::int64_t pixels = d.out_h * d.out_w;
-      read += static_cast<std::int64_t>(hw::descriptor_bytes) + traffic(d, config).total() +
+      const std::int64_t pixels = d.batch * d.out_h * d.out_w;
+      read += static_cast<std::int64_t>(hw::descriptor_bytes) + d.parameter_bytes() + traffic(d, config).total() +
               (d.adds() ? pixels * hw::packed_bytes(d.out_c, d.addend.bits) : 0);
       written += pixels * hw::packed_bytes(d.out_c, d.output.bits);
     }

@@ -15,6 +15,7 @@ class PpuLogicTest : public ::testing::Test {
     descriptor = test::gemm(config, 4, 8, 4);
     descriptor.flags = flags;
     schedule.emplace(descriptor, config);
+    schedule->set_parameters(descriptor_parameters);
     output.emplace(config, port, store);
     input.emplace(FillKind::inputs, config, input_port);
     ppu.emplace(config, *input, store, *output);
@@ -33,6 +34,7 @@ class PpuLogicTest : public ::testing::Test {
 
   MachineConfig config;
   Descriptor descriptor;
+  std::vector<std::uint8_t> descriptor_parameters;
   std::optional<Schedule> schedule;
   DmaPort port, input_port;
   OutputStore store{config.output_buffer};
@@ -111,12 +113,101 @@ TEST_F(PpuLogicTest, WaitsForTheResidualOfItsPosition) {
   EXPECT_EQ(ppu->elements(), 8u);
 }
 
+TEST_F(PpuLogicTest, ATableTakesTheWordAsItsIndex) {
+  descriptor_parameters.resize(256);
+  for (std::size_t word = 0; word < 256; ++word) descriptor_parameters[word] = static_cast<std::uint8_t>(255 - word);
+  start(flag_table);
+  step(4);
+  EXPECT_EQ(output->results.take(edge + 1).bytes, (std::vector<std::uint8_t>{255, 254, 253, 252, 251, 250, 249, 248}));
+}
+
 TEST_F(PpuLogicTest, WithoutValuesResultsAreZerosAndNothingElseChanges) {
   start();
   ppu->set_values(false);
   step(4);
   EXPECT_EQ(output->results.take(edge + 1).bytes, std::vector<std::uint8_t>(8, 0));
   EXPECT_EQ(ppu->elements(), 16u);
+}
+
+/// Rows of eight channels in the input buffer.
+class PpuRowTest : public ::testing::Test {
+ protected:
+  void start(LayerOp op, int lanes) {
+    config.ppu.lanes = lanes;
+    descriptor = test::gemm(config, 3, 8, 8);
+    descriptor.op = static_cast<std::int64_t>(op);
+    descriptor.encoded = descriptor.output = descriptor.input;
+    schedule.emplace(descriptor, config);
+    schedule->set_parameters(std::vector<std::uint8_t>(static_cast<std::size_t>(descriptor.parameter_bytes())));
+    output.emplace(config, port, store);
+    input.emplace(FillKind::inputs, config, input_port);
+    ppu.emplace(config, *input, store, *output);
+    level.fetch = {0, -1};
+    step();
+  }
+  void step() {
+    ppu->step(++edge, {&*schedule, 1},
+              {.words_ready = 0, .input_level = level, .residual_level = none, .visits_drained = 0});
+  }
+  /// Edges until `rows` rows are out, the first edge of work included.
+  int edges_until(std::size_t rows) {
+    int edges = 0;
+    while (output->results.size(edge) < rows && edges < 1000) {
+      step();
+      ++edges;
+    }
+    return edges;
+  }
+
+  MachineConfig config;
+  Descriptor descriptor;
+  std::optional<Schedule> schedule;
+  DmaPort port, input_port;
+  OutputStore store{config.output_buffer};
+  std::optional<OutputLogic> output;
+  std::optional<FillLogic> input;
+  std::optional<PpuLogic> ppu;
+  FillLevel level, none;
+  std::uint64_t edge = 0;
+};
+
+TEST_F(PpuRowTest, AChannelTakesThreeLaneCycles) {
+  for (const LayerOp op : {LayerOp::softmax, LayerOp::layer_norm}) {
+    for (const int lanes : {1, 4, 8, 24}) {
+      edge = 0;
+      start(op, lanes);
+      level.bytes = {24, 0};
+      EXPECT_EQ(edges_until(1), 24 / lanes) << "the third pass ends with the last channel";
+      EXPECT_EQ(edges_until(3), 48 / lanes);
+      EXPECT_EQ(ppu->elements(), 72u);
+    }
+  }
+}
+
+TEST_F(PpuRowTest, ARowWaitsForAllItsWords) {
+  start(LayerOp::softmax, 8);
+  level.bytes = {15, 0};  // The second row lacks a byte.
+  EXPECT_EQ(edges_until(1), 3);
+  step();
+  EXPECT_EQ(ppu->state(), PpuState::waits_for_input);
+  EXPECT_EQ(ppu->elements(), 24u);
+  level.bytes = {16, 0};
+  EXPECT_EQ(edges_until(2), 3);
+}
+
+TEST_F(PpuRowTest, ACopyTakesOneLaneCycle) {
+  start(LayerOp::copy, 4);
+  level.bytes = {24, 0};
+  EXPECT_EQ(edges_until(3), 6);
+}
+
+TEST_F(PpuRowTest, EqualWordsShareASoftmaxEvenly) {
+  start(LayerOp::softmax, 24);
+  level.bytes = {24, 0};
+  step();
+  const formats::LpFormat format{8, 1, 3};
+  const auto eighth = static_cast<std::uint8_t>(formats::encode(format, 0.125, formats::Rounding::nearest_log));
+  EXPECT_EQ(output->results.take(edge + 1).bytes, std::vector<std::uint8_t>(8, eighth));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "quant/lpq/evaluate.h"
 #include "quant/lpq/format_search.h"
+#include "quant/lpq/quantize.h"
 #include "quant/lpq/software_machine.h"
 #include "tests/quant/lpq/small_network.h"
 #include "tests/workloads/temporary_folder.h"
@@ -96,21 +97,129 @@ TEST_F(Fit, ChoosesTheBestFormatOfEveryTensor) {
   }
 }
 
-TEST_F(Fit, KeepsTheNetworksOutputAtEightBits) {
-  const auto images = calibration(32);
-  const QuantizedModel model = fit(network_, graph_, images, {});
-  const SoftwareMachine machine(graph_, model, formats::arithmetic_preset("wide"));
-  workloads::Executor executor(network_);
+/// Of the output's power, in the given arithmetic.
+double output_error(const workloads::Network& network, const workloads::LayerGraph& graph, const QuantizedModel& model,
+                    const std::vector<workloads::Tensor>& images, const char* preset) {
+  const SoftwareMachine machine(graph, model, formats::arithmetic_preset(preset));
+  workloads::Executor executor(network);
   double error = 0, power = 0;
   for (const auto& image : images) {
     const auto expected = executor.run(image);
-    const auto logits = dequantize(machine.run_to_end(quantize_input(image, model.input)), model.layers.back().output);
+    formats::AccumulateEvents events;
+    const auto words = machine.run_to_end(quantize_input(image, model.input), &events);
+    EXPECT_EQ(events.saturations, 0U) << preset;
+    const auto logits = dequantize(words, model.layers.back().output);
     for (std::size_t i = 0; i < expected.data.size(); ++i) {
       error += std::pow(logits.data.at(i) - expected.data[i], 2);
       power += std::pow(expected.data[i], 2);
     }
   }
-  EXPECT_LT(error, 0.0015 * power);  // 28 dB
+  return error / power;
+}
+
+TEST_F(Fit, KeepsTheNetworksOutputAtEightBits) {
+  const auto images = calibration(32);
+  const QuantizedModel model = fit(network_, graph_, images, {});
+  EXPECT_LT(output_error(network_, graph_, model, images, "wide"), 0.0015);  // 28 dB
+}
+
+/// Attention, normalisation, curves.
+class FitTransformer : public Fit {
+ protected:
+  const workloads::Layer& layer(const std::string& name) const { return graph.layers.at(index(name)); }
+  const QuantizedLayer& quantized(const QuantizedModel& model, const std::string& name) const {
+    return model.layers.at(index(name));
+  }
+
+  const workloads::Network network = testing::make_small_transformer(3);
+  const workloads::LayerGraph graph = workloads::lower(network);
+
+ private:
+  std::size_t index(const std::string& name) const {
+    std::size_t i = 0;
+    while (i < graph.layers.size() && graph.layers[i].name != name) ++i;
+    return i;
+  }
+};
+
+TEST_F(FitTransformer, KeepsTheNetworksOutputAtEightBits) {
+  const auto images = calibration(32);
+  const QuantizedModel model = fit(network, graph, images, {});
+  for (const char* preset : {"wide", "fixed"}) {
+    EXPECT_LT(output_error(network, graph, model, images, preset), 0.004) << preset;  // 24 dB
+  }
+}
+
+TEST_F(FitTransformer, ChoosesTheFormatsOfAllKindsOfLayers) {
+  const auto images = calibration(8);
+  const QuantizedModel model = fit(network, graph, images, {.activation_bits = 4});
+  workloads::Executor executor(network);
+  std::vector<std::vector<float>> values(network.values.size());
+  for (const auto& image : images) {
+    const auto tensors = executor.run_all(image);
+    for (std::size_t v = 0; v < values.size(); ++v) {
+      values[v].insert(values[v].end(), tensors[v].data.begin(), tensors[v].data.end());
+    }
+  }
+  const auto best = [&values](int value, int bits) {
+    return search_format(ValueStatistics(values.at(static_cast<std::size_t>(value))), bits, Quantizer::encoder).format;
+  };
+  // Operands of products are 8 bits wide whatever is asked for.
+  for (const char* name : {"softmax", "qkv"}) {
+    EXPECT_EQ(quantized(model, name).output, best(layer(name).value, 8)) << name;
+  }
+  for (const char* name : {"norm1", "norm2", "scores"}) {
+    EXPECT_EQ(quantized(model, name).output, best(layer(name).value, 4)) << name;
+  }
+  const QuantizedLayer& fc1 = quantized(model, "fc1");
+  EXPECT_EQ(fc1.output, best(layer("fc1").value, 4));
+  EXPECT_EQ(fc1.encoded, best(layer("fc1").encoded_value, 4));
+  EXPECT_NE(fc1.encoded, fc1.output);
+  ASSERT_EQ(model.constants.size(), graph.constants.size());
+  for (std::size_t i = 0; i < model.constants.size(); ++i) {
+    const int bits = must_have_bytes(graph, workloads::constant_operand(static_cast<int>(i))) ? 8 : 4;
+    EXPECT_EQ(model.constants[i].format,
+              search_format(ValueStatistics(graph.constants[i].data), bits, Quantizer::offline).format);
+  }
+}
+
+TEST_F(FitTransformer, BoundsTheSumsOfProductsFromTheImages) {
+  const auto images = calibration(16);
+  const NetworkFormats formats = fit_formats(network, graph, images, {});
+  workloads::Executor executor(network);
+  double rows = 0, columns = 0;  // Of query (before its scaling) and key.
+  const workloads::Node* scores = nullptr;
+  for (const auto& node : network.nodes) {
+    if (node.name == "scores") scores = &node;
+  }
+  ASSERT_NE(scores, nullptr);
+  for (const auto& image : images) {
+    const auto tensors = executor.run_all(image);
+    const auto& query = tensors.at(static_cast<std::size_t>(scores->inputs[0])).data;  // 2 x 5 x 4
+    const auto& key = tensors.at(static_cast<std::size_t>(scores->inputs[1])).data;    // 2 x 4 x 5
+    for (std::size_t h = 0; h < 2; ++h) {
+      for (std::size_t t = 0; t < 5; ++t) {
+        double row = 0, column = 0;
+        for (std::size_t c = 0; c < 4; ++c) {
+          row += std::pow(query.at((h * 5 + t) * 4 + c), 2);
+          column += std::pow(key.at((h * 4 + c) * 5 + t), 2);
+        }
+        rows = std::max(rows, std::sqrt(row));
+        columns = std::max(columns, std::sqrt(column));
+      }
+    }
+  }
+  for (std::size_t i = 0; i < graph.layers.size(); ++i) {
+    const workloads::Layer& layer = graph.layers[i];
+    if (layer.kind != LayerKind::matmul) {
+      EXPECT_EQ(formats.layers[i].sum_bound, 0);
+    } else if (layer.name == "scores") {
+      const double expected = 4 * rows * columns / layer.products.scale;
+      EXPECT_NEAR(formats.layers[i].sum_bound, expected, 1e-4 * expected);
+    } else {
+      EXPECT_GT(formats.layers[i].sum_bound, 0);
+    }
+  }
 }
 
 TEST_F(Fit, TakesTheWidthsAskedFor) {

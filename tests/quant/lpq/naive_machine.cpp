@@ -1,5 +1,7 @@
 #include "tests/quant/lpq/naive_machine.h"
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 #include <optional>
 
@@ -14,6 +16,7 @@ using formats::PsumEncoder;
 using formats::Word;
 using workloads::Layer;
 using workloads::LayerKind;
+using Kind = workloads::Activation::Kind;
 
 /// A word with its format.
 struct Number {
@@ -39,17 +42,21 @@ struct Machine {
 
   void begin(const Layer& layer, const QuantizedLayer& quantized) {
     ppu_encoders.clear();
-    if (layer.kind != LayerKind::conv) return;
+    if (!layer.uses_array()) return;
     const int lsb = arithmetic.psum == formats::PsumKind::fixed ? quantized.psum_lsb + 32 - arithmetic.fixed_bits : 0;
-    const int scale = quantized.weight.sf_q8 + model.operand_format(layer.input).sf_q8 - quantized.encoded.sf_q8;
+    const int product_scale =
+        layer.kind == LayerKind::matmul ? static_cast<int>(std::lround(256 * std::log2(layer.products.scale))) : 0;
+    const int scale =
+        quantized.weight.sf_q8 + model.operand_format(layer.input).sf_q8 - quantized.encoded.sf_q8 - product_scale;
     array.emplace(arithmetic, quantized.weight.n, lsb);
     array_encoder.emplace(arithmetic, quantized.encoded, quantized.weight.n, lsb, scale);
   }
 
-  Number element(int index, int y, int x, int c) const {
-    const WordMap& map = index == workloads::network_input ? input : done.at(static_cast<std::size_t>(index));
-    return {map.words.at(static_cast<std::size_t>((y * map.width + x) * map.channels + c)),
-            model.operand_format(index)};
+  Number element(int index, std::int64_t at) const {
+    const auto& words = workloads::is_constant(index)       ? model.constants.at(workloads::constant_index(index)).words
+                        : index == workloads::network_input ? input.words
+                                                            : done.at(static_cast<std::size_t>(index)).words;
+    return {words.at(static_cast<std::size_t>(at)), model.operand_format(index)};
   }
 
   /// What a window's tap sees; nothing in the padding.
@@ -57,7 +64,7 @@ struct Machine {
     const auto& g = layer.geometry;
     const int y = oy * g.stride_h + kh * g.dilation_h - g.pad_top, x = ox * g.stride_w + kw * g.dilation_w - g.pad_left;
     if (y < 0 || x < 0 || y >= g.in_h || x >= g.in_w) return std::nullopt;
-    return element(layer.input, y, x, c);
+    return element(layer.input, (y * g.in_w + x) * g.in_c + c);
   }
 
   /// Made once for each divisor of the layer: their tables take long.
@@ -111,16 +118,32 @@ struct Machine {
     return taps;
   }
 
+  /// A table's entry.
+  static Word converted(const Number& number, const workloads::Activation& activation, const LpFormat& to) {
+    if (number.nar()) return to.nar_word();
+    return formats::encode(to, activation(formats::decode(number.format, number.word)), formats::Rounding::nearest_log,
+                           true);
+  }
+
+  /// What becomes of a word of the encoder at position `at` of the layer's map.
+  Word finish(const Layer& layer, const QuantizedLayer& quantized, Word encoded, std::int64_t at) {
+    if (layer.addend != workloads::no_operand) {
+      return sum_in_ppu({{encoded, quantized.encoded}, element(layer.addend, at)}, quantized.output, 1);
+    }
+    if (layer.activation.kind == Kind::clip || layer.activation.kind == Kind::gelu) {
+      return converted({encoded, quantized.encoded}, layer.activation, quantized.output);
+    }
+    return encoded;
+  }
+
   Word compute(const Layer& layer, const QuantizedLayer& quantized, int oy, int ox, int c) {
     const auto& g = layer.geometry;
+    const std::int64_t at = (oy * g.out_w + ox) * g.out_c + c;
     switch (layer.kind) {
-      case LayerKind::conv: {
-        const Word encoded = convolve(layer, quantized, oy, ox, c);
-        if (layer.addend == workloads::no_operand) return encoded;
-        return sum_in_ppu({{encoded, quantized.encoded}, element(layer.addend, oy, ox, c)}, quantized.output, 1);
-      }
+      case LayerKind::conv:
+        return finish(layer, quantized, convolve(layer, quantized, oy, ox, c), at);
       case LayerKind::add:
-        return sum_in_ppu({element(layer.input, oy, ox, c), element(layer.addend, oy, ox, c)}, quantized.output, 1);
+        return sum_in_ppu({element(layer.input, at), element(layer.addend, at)}, quantized.output, 1);
       case LayerKind::max_pool: {
         std::optional<Number> best;
         for (const Number& number : window(layer, oy, ox, c)) {
@@ -136,10 +159,175 @@ struct Machine {
         const int count = layer.count_include_pad ? g.kernel_h * g.kernel_w : static_cast<int>(taps.size());
         return sum_in_ppu(taps, quantized.output, count);
       }
-      default:
+      default:  // not made element by element
         break;
     }
     return 0;
+  }
+
+  void multiply(const Layer& layer, const QuantizedLayer& quantized, std::vector<Word>& words) {
+    const workloads::MatrixProducts& p = layer.products;
+    for (int i = 0; i < p.outer; ++i) {
+      for (int j = 0; j < p.inner; ++j) {
+        for (int m = 0; m < p.m; ++m) {
+          for (int n = 0; n < p.n; ++n) {
+            Psum psum = array->start({});
+            for (int k = 0; k < p.k; ++k) {
+              psum = array->mac(psum, element(layer.stationary, p.stationary.at(i, j, k, n)).operand(),
+                                element(layer.input, p.input.at(i, j, m, k)).operand(), &events);
+            }
+            const std::int64_t at = p.output.at(i, j, m, n);
+            words.at(static_cast<std::size_t>(at)) = finish(layer, quantized, (*array_encoder)(psum), at);
+          }
+        }
+      }
+    }
+  }
+
+  void copy(const Layer& layer, const QuantizedLayer& quantized, std::vector<Word>& words) const {
+    for (const workloads::CopyBox& box : layer.boxes) {
+      const int source = box.source == 0 ? layer.input : layer.addend;
+      for (std::int64_t i = 0; i < box.count[0]; ++i) {
+        for (std::int64_t j = 0; j < box.count[1]; ++j) {
+          for (std::int64_t c = 0; c < box.count[2]; ++c) {
+            const Number number = element(source, box.from + i * box.from_stride[0] + j * box.from_stride[1] + c);
+            words.at(static_cast<std::size_t>(box.to + i * box.to_stride[0] + j * box.to_stride[1] + c)) =
+                converted(number, layer.activation, quantized.output);
+          }
+        }
+      }
+    }
+  }
+
+  // Softmax and layer normalisation. Logarithms are integers in units of 2^-8; linear numbers are doubles, which hold
+  // all of them exactly.
+
+  /// The log-linear converter: 2^(fraction/256).
+  double converter(int fraction) const {
+    const double exact = arithmetic.converter == formats::Converter::mitchell
+                             ? std::floor(std::ldexp(1 + fraction / 256.0, arithmetic.lf_bits))
+                             : std::round(std::ldexp(std::exp2(fraction / 256.0), arithmetic.lf_bits));
+    return std::ldexp(exact, -arithmetic.lf_bits);
+  }
+
+  /// log8 of a positive number.
+  int log8(double number) const {
+    const int bits = arithmetic.encoder_log_bits;
+    int exponent = 0;
+    const double below_one = 2 * std::frexp(number, &exponent) - 1;  // the bits behind the leading one
+    const double index = std::floor(std::ldexp(below_one, bits));
+    const double entry = std::round(std::ldexp(std::log2(1 + std::ldexp(index, -bits)), bits));
+    return (exponent - 1) * 256 + static_cast<int>(std::floor(std::ldexp(entry, 8 - bits)));
+  }
+
+  /// The word nearest to 2^(log/256) in log2.
+  Word nearest(int log, const LpFormat& output) const {
+    const auto log_of = [&output](Word word) { return formats::log2_q14(output, word) / 64.0 - output.sf_q8; };
+    const Word minpos = output.minpos_word();
+    if (arithmetic.flush && log < log_of(minpos) - 256) return 0;
+    Word best = minpos;
+    for (Word word = minpos; word <= output.maxpos_word(); ++word) {
+      const double gain = std::abs(log_of(best) - log) - std::abs(log_of(word) - log);
+      if (gain > 0 || (gain == 0 && word % 2 == 0)) best = word;
+    }
+    return best;
+  }
+
+  bool has_nar(const std::vector<Number>& row) {
+    const auto count = std::count_if(row.begin(), row.end(), [](const Number& x) { return x.nar(); });
+    events.nar_products += static_cast<std::uint64_t>(count);
+    return count > 0;
+  }
+
+  std::vector<Word> softmax(const std::vector<Number>& row, const LpFormat& output) {
+    if (has_nar(row)) return std::vector<Word>(row.size(), output.nar_word());
+    std::vector<int> t;
+    for (const Number& x : row) {
+      const int log = formats::scaled_log_q8(x.format, x.operand()) + 135;
+      const int integer = log >> 8;
+      const double magnitude =
+          std::min(std::floor(std::ldexp(converter(log - 256 * integer), integer + 8)), std::exp2(23) - 1);
+      t.push_back(x.word == 0 ? 0 : static_cast<int>(x.operand().negative ? -magnitude : magnitude));
+    }
+    const int largest = *std::max_element(t.begin(), t.end());
+    double sum = 0;
+    for (const int x : t) {
+      const int integer = (x - largest) >> 8;
+      sum += std::floor(std::ldexp(converter(x - largest - 256 * integer), 16 + integer));
+    }
+    std::vector<Word> result;
+    for (const int x : t) result.push_back(nearest(x - largest - log8(std::ldexp(sum, -16)), output));
+    return result;
+  }
+
+  double value(const Psum& psum) const { return std::ldexp(psum.value, psum.exponent - adder.fraction_bits()); }
+
+  std::vector<Word> normalize(const std::vector<Number>& row, const Layer& layer, const LpFormat& output) {
+    if (has_nar(row)) return std::vector<Word>(row.size(), output.nar_word());
+    const auto log_of = [](double x) { return static_cast<int>(std::lround(256 * std::log2(std::abs(x)))); };
+    const int count = log_of(static_cast<double>(row.size()));
+    Psum sum;
+    for (const Number& x : row) {
+      if (x.word == 0) continue;
+      sum = adder.add(sum, formats::scaled_log_q8(x.format, x.operand()), x.operand().negative, &events);
+    }
+    // x - mean, as the second and the third pass form it.
+    const auto deviation = [&](const Number& x) {
+      Psum result;
+      if (x.word != 0) {
+        result = adder.add(result, formats::scaled_log_q8(x.format, x.operand()), x.operand().negative, &events);
+      }
+      if (sum.value != 0) result = adder.add(result, log8(std::abs(value(sum))) - count, sum.value > 0, &events);
+      return result;
+    };
+    Psum squares;
+    for (const Number& x : row) {
+      const Psum difference = deviation(x);
+      if (difference.value != 0) squares = adder.add(squares, 2 * log8(std::abs(value(difference))), false, &events);
+    }
+    if (layer.epsilon > 0) squares = adder.add(squares, log_of(layer.epsilon) + count, false, &events);
+    std::vector<Word> result;
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      const double gamma = layer.weights.at(c), beta = layer.bias.at(c);
+      const Psum difference = deviation(row[c]);
+      Psum term;
+      if (difference.value != 0 && gamma != 0 && squares.value != 0) {
+        const int root = -static_cast<int>(std::floor((log8(value(squares)) - count) / 2.0));
+        term = adder.add(term, log8(std::abs(value(difference))) + root + log_of(gamma),
+                         (difference.value < 0) != (gamma < 0), &events);
+      }
+      if (beta != 0) term = adder.add(term, log_of(beta), beta < 0, &events);
+      result.push_back(ppu_encoder(output, 1)(term));
+    }
+    return result;
+  }
+
+  std::vector<Word> compute_map(const Layer& layer, const QuantizedLayer& quantized) {
+    const auto& g = layer.geometry;
+    std::vector<Word> words(static_cast<std::size_t>(g.out_h * g.out_w * g.out_c));
+    if (layer.kind == LayerKind::matmul) {
+      multiply(layer, quantized, words);
+      return words;
+    }
+    if (layer.kind == LayerKind::copy) {
+      copy(layer, quantized, words);
+      return words;
+    }
+    words.clear();
+    for (int oy = 0; oy < g.out_h; ++oy) {
+      for (int ox = 0; ox < g.out_w; ++ox) {
+        if (layer.kind == LayerKind::softmax || layer.kind == LayerKind::layer_norm) {
+          std::vector<Number> row;
+          for (int c = 0; c < g.out_c; ++c) row.push_back(element(layer.input, (oy * g.out_w + ox) * g.out_c + c));
+          const auto result = layer.kind == LayerKind::softmax ? softmax(row, quantized.output)
+                                                               : normalize(row, layer, quantized.output);
+          words.insert(words.end(), result.begin(), result.end());
+          continue;
+        }
+        for (int c = 0; c < g.out_c; ++c) words.push_back(compute(layer, quantized, oy, ox, c));
+      }
+    }
+    return words;
   }
 };
 
@@ -152,18 +340,12 @@ std::vector<WordMap> run_naively(const workloads::LayerGraph& graph, const Quant
   for (std::size_t i = 0; i < graph.layers.size(); ++i) {
     const Layer& layer = graph.layers[i];
     const auto& g = layer.geometry;
-    WordMap map{.height = g.out_h, .width = g.out_w, .channels = g.out_c, .words = {}};
     machine.begin(layer, model.layers[i]);
-    for (int oy = 0; oy < g.out_h; ++oy) {
-      for (int ox = 0; ox < g.out_w; ++ox) {
-        for (int c = 0; c < g.out_c; ++c) {
-          Word word = machine.compute(layer, model.layers[i], oy, ox, c);
-          const double value = formats::decode(model.layers[i].output, word);
-          if (layer.activation.kind == workloads::Activation::Kind::relu && value < 0)
-            word = 0;  // NaR decodes to NaN and stays
-          map.words.push_back(word);
-        }
-      }
+    WordMap map{
+        .height = g.out_h, .width = g.out_w, .channels = g.out_c, .words = machine.compute_map(layer, model.layers[i])};
+    for (Word& word : map.words) {
+      // NaR decodes to NaN and stays.
+      if (layer.activation.kind == Kind::relu && formats::decode(model.layers[i].output, word) < 0) word = 0;
     }
     machine.done.push_back(std::move(map));
   }

@@ -20,6 +20,8 @@ using ::testing::HasSubstr;
 using workloads::InputError;
 using workloads::Layer;
 using workloads::LayerGraph;
+using workloads::LayerKind;
+using Kind = workloads::Activation::Kind;
 using workloads::testing::message_of;
 
 /// One 1x1 convolution of `k` inputs to `n` outputs with random weights.
@@ -117,11 +119,171 @@ TEST(Quantize, RoundsWeightsToTheNearestValueAndScalesTheBias) {
   }
 }
 
+const LpFormat in_format{.n = 8, .es = 1, .rs = 4, .sf_q8 = 50};
+const LpFormat wide_format{.n = 8, .es = 0, .rs = 6, .sf_q8 = -30};
+const LpFormat narrow_format{.n = 4, .es = 0, .rs = 3, .sf_q8 = 20};
+
+/// One layer on a map of 1 x 4 x 6.
+LayerGraph one_layer(LayerKind kind) {
+  Layer layer;
+  layer.name = "only";
+  layer.kind = kind;
+  layer.geometry.in_w = layer.geometry.out_w = 4;
+  layer.geometry.in_c = layer.geometry.out_c = 6;
+  return {.network = "one.onnx", .in_h = 1, .in_w = 4, .in_c = 6, .constants = {}, .layers = {layer}};
+}
+
+/// The input times itself, turned.
+LayerGraph one_product(double scale) {
+  LayerGraph graph = one_layer(LayerKind::matmul);
+  Layer& layer = graph.layers[0];
+  layer.stationary = workloads::network_input;
+  layer.geometry.out_c = 4;
+  layer.products = {.outer = 1,
+                    .inner = 1,
+                    .m = 4,
+                    .n = 4,
+                    .k = 6,
+                    .input = {0, 0, 0, 6, 1},
+                    .stationary = {0, 0, 0, 1, 6},
+                    .output = {0, 0, 0, 4, 1},
+                    .scale = scale};
+  return graph;
+}
+
+TEST(ChoosePsumLsb, OfAProductHoldsTheBoundThatIsGiven) {
+  for (const double scale : {1.0, 0.125}) {
+    for (const double bound : {0.001, 1.0, 700.0}) {
+      const LayerGraph graph = one_product(scale);
+      const NetworkFormats formats{in_format, {}, {{.output = wide_format, .sum_bound = bound}}};
+      const QuantizedLayer layer = quantize(graph, formats).layers.at(0);
+      const double in_sum_terms = bound * std::exp2(2 * in_format.sf());
+      EXPECT_LT(in_sum_terms, std::ldexp(1.0, 31 + layer.psum_lsb));
+      EXPECT_GE(in_sum_terms, std::ldexp(1.0, 30 + layer.psum_lsb));
+      EXPECT_EQ(layer.product_scale_q8, 256 * std::log2(scale));
+    }
+  }
+}
+
+TEST(ChoosePsumLsb, OfAProductExcludesSaturationIfNothingIsKnown) {
+  const NetworkFormats formats{in_format, {}, {{.output = wide_format}}};
+  const QuantizedLayer layer = quantize(one_product(1), formats).layers.at(0);
+  const formats::Accumulator accumulator(formats::arithmetic_preset("fixed"), 8, layer.psum_lsb);
+  const formats::Operand largest = formats::to_operand(in_format, in_format.maxpos_word());
+  formats::AccumulateEvents events;
+  formats::Psum psum = accumulator.start({});
+  for (int k = 0; k < 6; ++k) psum = accumulator.mac(psum, largest, largest, &events);
+  EXPECT_EQ(events.saturations, 0U);
+  EXPECT_GT(psum.value, 1 << 28);
+}
+
+TEST(Quantize, GivesACurveItsTableAndAFormatBeforeIt) {
+  std::mt19937_64 random(9);
+  LayerGraph graph = one_layer(4, 2, 1, random);
+  NetworkFormats formats{in_format, {}, {{wide_format, narrow_format, wide_format}}};
+  workloads::Activation& activation = graph.layers[0].activation;
+  activation = {.kind = Kind::clip, .low = 0, .high = 6};
+  QuantizedLayer layer = quantize(graph, formats).layers.at(0);
+  EXPECT_EQ(layer.encoded, wide_format);
+  EXPECT_EQ(layer.tables[0], formats::word_table(wide_format, wide_format, activation));
+  activation = {.kind = Kind::gelu};
+  layer = quantize(graph, formats).layers.at(0);
+  EXPECT_EQ(layer.encoded, narrow_format);
+  EXPECT_EQ(layer.tables[0], formats::word_table(narrow_format, wide_format, activation));
+  activation = {.kind = Kind::relu};
+  layer = quantize(graph, formats).layers.at(0);
+  EXPECT_EQ(layer.encoded, wide_format);
+  EXPECT_TRUE(layer.tables[0].empty()) << "a sign needs no table";
+}
+
+TEST(Quantize, LetsACopyKeepItsFormatUnlessTwoSourcesOrACurveNeedAnother) {
+  LayerGraph graph = one_layer(LayerKind::copy);
+  NetworkFormats formats{in_format, {}, {{.output = wide_format}}};
+  QuantizedLayer layer = quantize(graph, formats).layers.at(0);
+  EXPECT_EQ(layer.output, in_format);
+  EXPECT_TRUE(layer.tables[0].empty() && layer.tables[1].empty());
+
+  graph.layers[0].activation.kind = Kind::relu;
+  layer = quantize(graph, formats).layers.at(0);
+  EXPECT_EQ(layer.output, wide_format);
+  EXPECT_EQ(layer.tables[0], formats::word_table(in_format, wide_format, graph.layers[0].activation));
+
+  graph.layers[0].activation = {};
+  graph.constants.push_back({.name = "c", .h = 1, .w = 2, .c = 1, .data = {0.5F, -3}});
+  graph.layers[0].addend = workloads::constant_operand(0);
+  formats.constants = {wide_format};
+  layer = quantize(graph, formats).layers.at(0);
+  EXPECT_EQ(layer.output, wide_format);
+  EXPECT_EQ(layer.tables[0], formats::word_table(in_format, wide_format, graph.layers[0].activation));
+  EXPECT_TRUE(layer.tables[1].empty()) << "these words are those of the output";
+}
+
+TEST(Quantize, RoundsConstantsToTheNearestValue) {
+  LayerGraph graph = one_layer(LayerKind::add);
+  graph.layers[0].addend = workloads::constant_operand(0);
+  graph.constants.push_back({.name = "c", .h = 1, .w = 4, .c = 6, .data = std::vector<float>(24, 0.3F)});
+  graph.constants[0].data[7] = -1.7F;
+  NetworkFormats formats{in_format, {narrow_format}, {{.output = wide_format}}};
+  const QuantizedModel model = quantize(graph, formats);
+  EXPECT_EQ(model.operand_format(workloads::constant_operand(0)), narrow_format);
+  EXPECT_EQ(model.constants.at(0).name, "c");
+  for (std::size_t i = 0; i < 24; ++i) {
+    EXPECT_EQ(model.constants[0].words.at(i),
+              formats::encode(narrow_format, graph.constants[0].data[i], formats::Rounding::nearest_linear));
+  }
+  graph.constants[0].data[2] = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(message_of<InputError>([&] { quantize(graph, formats); }),
+            "constant \"c\": element 2 is inf but must be finite");
+  formats.constants.clear();
+  EXPECT_EQ(message_of<InputError>([&] { quantize(graph, formats); }),
+            "formats for 0 constants given but the network has 1");
+}
+
+TEST(Quantize, HoldsTheParametersOfALayerNormalisationAsLogarithms) {
+  LayerGraph graph = one_layer(LayerKind::layer_norm);
+  Layer& layer = graph.layers[0];
+  layer.weights = {1, -0.5F, 0, 3, 1, 1};
+  layer.bias = {0, 2, -4, 0.1F, 0, 0};
+  layer.epsilon = 0.25;
+  const NetworkFormats formats{in_format, {}, {{.output = wide_format}}};
+  QuantizedLayer quantized = quantize(graph, formats).layers.at(0);
+  ASSERT_EQ(quantized.norm.size(), 6U);
+  for (std::size_t i = 0; i < 6; ++i) {
+    EXPECT_EQ(quantized.norm[i].gamma, formats::to_log_number(layer.weights[i]));
+    EXPECT_EQ(quantized.norm[i].beta, formats::to_log_number(layer.bias[i]));
+  }
+  EXPECT_EQ(quantized.epsilon_log_q8, -512);
+  layer.epsilon = 0;
+  EXPECT_EQ(quantize(graph, formats).layers.at(0).epsilon_log_q8, formats::no_epsilon);
+  layer.bias[4] = std::numeric_limits<float>::infinity();
+  EXPECT_THAT(message_of<InputError>([&] { quantize(graph, formats); }), HasSubstr("layer \"only\", shift 4: inf"));
+}
+
+TEST(Quantize, RequiresBytesOfWhatIsMultipliedOrCopied) {
+  const auto error = [](const LayerGraph& graph, const NetworkFormats& formats) {
+    return message_of<InputError>([&] { quantize(graph, formats); });
+  };
+  const NetworkFormats narrow{narrow_format, {}, {{.output = wide_format}}};
+  const std::string expected =
+      "format of the network's input: n is 4 but must be 8: the words are operands of a matrix product or copied";
+  EXPECT_EQ(error(one_product(1), narrow), expected);
+  EXPECT_EQ(error(one_layer(LayerKind::copy), narrow), expected);
+  EXPECT_EQ(error(one_layer(LayerKind::softmax), narrow), "no error");
+  // Through a max pool, whose words are its input's.
+  LayerGraph graph = one_layer(LayerKind::max_pool);
+  graph.layers.push_back(one_layer(LayerKind::copy).layers[0]);
+  graph.layers[1].input = 0;
+  NetworkFormats formats{narrow_format, {}, {{}, {}}};
+  EXPECT_EQ(error(graph, formats), expected);
+  formats.input = in_format;
+  EXPECT_EQ(error(graph, formats), "no error");
+}
+
 TEST(Quantize, RejectsWhatTheMachineCannotTakeNamingTheLayer) {
   std::mt19937_64 random(8);
   LayerGraph graph = one_layer(2, 2, 1, random);
   const LpFormat good{.n = 8, .es = 0, .rs = 7};
-  const NetworkFormats formats{good, {{good, good, good}}};
+  const NetworkFormats formats{good, {}, {{good, good, good}}};
   const auto error = [&graph](const NetworkFormats& wrong) {
     return message_of<InputError>([&] { quantize(graph, wrong); });
   };

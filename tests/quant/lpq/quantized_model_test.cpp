@@ -1,5 +1,6 @@
 #include "quant/lpq/quantized_model.h"
 
+#include <algorithm>
 #include <functional>
 
 #include <gmock/gmock.h>
@@ -75,7 +76,7 @@ class DamagedModel : public ::testing::Test {
   DamagedModel() {
     const auto suits = [](const RandomModel& random) {
       const auto& layers = random.graph.layers;
-      return layers[0].kind == workloads::LayerKind::conv && layers[0].addend == workloads::no_operand &&
+      return layers[0].kind == workloads::LayerKind::conv && !layers[0].reencodes() &&
              layers[1].kind == workloads::LayerKind::max_pool && random.model.layers[0].weight.n == 4;
     };
     for (std::uint64_t seed = 1; !suits(random_); ++seed) random_ = written_model(seed);
@@ -122,8 +123,8 @@ TEST_F(DamagedModel, IsRejectedWithTheFieldAtFault) {
     const char* message;
   };
   const std::vector<Damage> damages = {
-      {"/schema_version", 2, "schema_version: is 2 but must be 1..1"},
-      {"/schema_version", "1", "schema_version: is \"1\" but must be 1..1"},
+      {"/schema_version", 1, "schema_version: is 1 but must be 2; quantize the network again"},
+      {"/schema_version", "2", "schema_version: is \"2\" but must be 0..2147483647"},
       {"/network", "other.onnx", "network: is \"other.onnx\" but must be \"random.onnx\""},
       {"/network", 3, "network: must be a string"},
       {"/seed", -1, "seed: is -1 but must be 0.."},
@@ -165,8 +166,8 @@ TEST_F(DamagedModel, IsRejectedIfAMaxPoolChangesTheFormat) {
 }
 
 TEST_F(DamagedModel, IsRejectedIfAnyFieldIsMissing) {
-  for (const char* field :
-       {"schema_version", "network", "method", "seed", "calibration_images", "weights_digest", "input", "layers"}) {
+  for (const char* field : {"schema_version", "network", "method", "seed", "calibration_images", "weights_digest",
+                            "input", "constants", "layers"}) {
     EXPECT_THAT(error_after([field](json& document) { document.erase(field); }),
                 HasSubstr(std::string(field) + ": is missing"));
   }
@@ -175,6 +176,47 @@ TEST_F(DamagedModel, IsRejectedIfAnyFieldIsMissing) {
                 HasSubstr("layers[0]." + std::string(field) + ": is missing"));
   }
   EXPECT_THAT(error_after([](json& document) { document["layers"].erase(0); }), HasSubstr("layers: has "));
+}
+
+/// With a matmul and a constant.
+class DamagedTransformer : public DamagedModel {
+ protected:
+  DamagedTransformer() {
+    const auto suits = [this] {
+      return !random_.graph.constants.empty() &&
+             std::ranges::any_of(random_.graph.layers, [](const workloads::Layer& layer) {
+               return layer.kind == workloads::LayerKind::matmul && workloads::is_constant(layer.addend);
+             });
+    };
+    for (std::uint64_t seed = 1; !suits(); ++seed) random_ = written_model(seed);
+    while (random_.graph.layers[matmul_].kind != workloads::LayerKind::matmul) ++matmul_;
+    write(random_.model, folder_.path());
+  }
+
+  std::size_t matmul_ = 0;  ///< Index of the first one.
+};
+
+TEST_F(DamagedTransformer, IsRejectedWithTheFieldAtFault) {
+  EXPECT_EQ(error_after([](json&) {}), "no error");
+  EXPECT_THAT(error_after([](json& document) { document["constants"][0]["name"] = "other"; }),
+              HasSubstr("constants[0].name: is \"other\" but must be \"constant0\""));
+  EXPECT_THAT(error_after([](json& document) { document["constants"][0]["format"] = "LP<7,0,3,0>"; }),
+              HasSubstr("constants[0].format: n is 7 but must be 2, 4 or 8"));
+  EXPECT_THAT(error_after([](json& document) { document["constants"][0]["tensor"] = "none"; }),
+              HasSubstr("tensor \"none\" is missing"));
+  EXPECT_THAT(error_after([](json& document) { document["constants"].push_back(1); }), HasSubstr("constants: has "));
+  EXPECT_THAT(error_after([this](json& document) { document["layers"][matmul_].erase("psum_lsb"); }),
+              HasSubstr("psum_lsb: is missing"));
+  const int stationary = random_.graph.layers[matmul_].stationary;
+  EXPECT_THAT(error_after([&](json& document) {
+                document["layers"][static_cast<std::size_t>(stationary)]["output"]["format"] = "LP<4,0,3,0>";
+              }),
+              HasSubstr(".output.format: n is 4 but must be 8: the words are operands of a matrix product or copied"));
+}
+
+TEST_F(DamagedTransformer, TakesTablesAndParametersFromTheFormatsAndTheNetwork) {
+  const std::string text = read_bytes(folder_ / "quant.json");
+  for (const char* field : {"table", "gamma", "epsilon", "scale"}) EXPECT_THAT(text, Not(HasSubstr(field)));
 }
 
 TEST_F(DamagedModel, IsRejectedIfTheTensorsAreNot) {

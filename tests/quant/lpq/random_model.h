@@ -15,8 +15,8 @@ struct RandomModel {
   WordMap input;
 };
 
-/// Five to eight layers of all kinds; every conv, add and pool has random geometry, formats and words. `nar_input`: one
-/// word of the input is NaR.
+/// Five to eight steps, each a layer or, for attention, four of them; of all kinds, with random geometry, formats and
+/// words, constants as addends and sources of copies. `nar_input`: one word of the input is NaR.
 RandomModel make_random_model(std::uint64_t seed, bool nar_input);
 
 /// An LP of n in {2, 4, 8} with random es, rs and an sf within +-1 of `sf`.

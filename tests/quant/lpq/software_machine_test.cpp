@@ -43,7 +43,9 @@ struct Seen {
   std::set<std::pair<int, formats::Word>> words;  ///< by output width
   std::set<workloads::LayerKind> kinds;
   std::set<int> weight_bits;
+  std::set<workloads::Activation::Kind> curves;  ///< of layers on the array
   int residuals = 0, grouped = 0, dilated = 0, strided = 0;
+  int masked_products = 0, residual_products = 0, constants = 0, converting_copies = 0;
   std::uint64_t saturations = 0, nar_products = 0;
 };
 
@@ -67,6 +69,13 @@ void expect_agreement(std::uint64_t seed, bool nar_input, const NamedArithmetic&
     const workloads::Layer& layer = random.graph.layers[i];
     for (const auto word : maps[i].words) seen.words.emplace(random.model.layers[i].output.n, word);
     seen.kinds.insert(layer.kind);
+    if (layer.uses_array()) seen.curves.insert(layer.activation.kind);
+    if (layer.kind == workloads::LayerKind::matmul) {
+      seen.masked_products += workloads::is_constant(layer.addend);
+      seen.residual_products += layer.addend >= workloads::network_input;
+    }
+    seen.constants += workloads::is_constant(layer.addend);
+    seen.converting_copies += layer.kind == workloads::LayerKind::copy && !random.model.layers[i].tables[0].empty();
     if (layer.kind != workloads::LayerKind::conv) continue;
     seen.weight_bits.insert(random.model.layers[i].weight.n);
     seen.residuals += layer.addend != workloads::no_operand;
@@ -81,10 +90,15 @@ void expect_agreement(std::uint64_t seed, bool nar_input, const NamedArithmetic&
 TEST(SoftwareMachine, ComputesTheWordsAndEventsOfTheRulesOnRandomGraphs) {
   Seen seen;
   for (const NamedArithmetic& named : arithmetics()) {
-    for (std::uint64_t seed = 1; seed <= 25; ++seed) expect_agreement(seed, false, named, seen);
+    for (std::uint64_t seed = 1; seed <= 40; ++seed) expect_agreement(seed, false, named, seen);
   }
   // The graphs must have been worth the comparison.
-  EXPECT_EQ(seen.kinds.size(), 4U);
+  EXPECT_EQ(seen.kinds.size(), 8U);
+  EXPECT_EQ(seen.curves.size(), 4U);
+  EXPECT_GT(seen.masked_products, 20);
+  EXPECT_GT(seen.residual_products, 5);
+  EXPECT_GT(seen.constants, 50);
+  EXPECT_GT(seen.converting_copies, 50);
   EXPECT_EQ(seen.weight_bits, (std::set<int>{2, 4, 8}));
   EXPECT_GT(seen.words.size(), 200U);
   EXPECT_GT(seen.residuals, 20);

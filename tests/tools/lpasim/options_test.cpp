@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "hw_model/driver/scalesim_machine.h"
 #include "tests/tools/lpasim/temporary_folder.h"
 #include "tools/lpasim/error.h"
 
@@ -134,6 +135,15 @@ TEST(Options, AConfigurationFileTakesTheSameNames) {
   EXPECT_EQ(arguments.integer("images", 1, 100), 3U);
   EXPECT_TRUE(arguments.flag("force"));
   EXPECT_EQ(arguments.machine().array.rows, 16);
+}
+
+TEST(Options, TheShippedMachineOfScaleSimIsTheDrivers) {
+  const Arguments arguments =
+      parse_arguments(test_command(), {"--out", "R", "--hardware", LPA_CONFIGS "/scalesim_ws_32x32.ini"});
+  const hw::MachineConfig machine = arguments.machine();
+  for (const hw::Parameter& parameter : hw::machine_parameters()) {
+    EXPECT_EQ(parameter.get(machine), parameter.get(driver::scalesim_machine(32, 32))) << parameter.name;
+  }
 }
 
 TEST(Options, TheCommandLineWinsOverFiles) {

@@ -29,6 +29,7 @@ driver::LayerResult layer(const std::string& name, int weight_bits, std::uint64_
   result.counters.cycles = cycles;
   result.counters.by_cause[static_cast<std::size_t>(hw::Cause::busy)] = busy;
   result.counters.by_cause[static_cast<std::size_t>(hw::Cause::ppu)] = cycles - busy;
+  result.counters.array_span = 2 * busy;
   result.counters.dram_read_bytes = 100;
   result.counters.dram_write_bytes = 20;
   return result;
@@ -100,6 +101,14 @@ TEST(Report, TimeFollowsFromTheClock) {
   EXPECT_DOUBLE_EQ(report["totals"]["time_ms"], 0.004);
   EXPECT_DOUBLE_EQ(report["totals"]["cycles_per_image"], 500);
   EXPECT_DOUBLE_EQ(report["simulator"]["simulated_cycles_per_second"], 2000);
+}
+
+TEST(Report, TheArraysSpanIsThatOfEachLayerAndTheirSum) {
+  const ordered_json report = build_report(record_of({layer("a", 8, 40, 30, 100), layer("p", 0, 0, 0, 5)}));
+  EXPECT_EQ(report["layers"][0]["array_span"], 60);
+  EXPECT_EQ(report["layers"][1]["array_span"], 0);
+  EXPECT_EQ(report["totals"]["array_span"], 60);
+  EXPECT_THAT(layers_csv(report), testing::HasSubstr(",array_span,"));
 }
 
 TEST(Report, HardwareHoldsEveryParameterAsTypedValue) {

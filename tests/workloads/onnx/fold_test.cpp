@@ -1,5 +1,7 @@
 #include "workloads/onnx/fold.h"
 
+#include <cmath>
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -161,6 +163,101 @@ TEST(Fold, ConstantsOfShapeAreBounded) {
   EXPECT_THAT(Case("ConstantOfShape").in({2}, Integers{1 << 20, 1 << 20}).error(), HasSubstr("more than"));
   EXPECT_THAT(Case("ConstantOfShape").in({1}, Integers{1 << 27}).error(), HasSubstr("too large"));
   EXPECT_THAT(Case("ConstantOfShape").in({1}, Integers{-1}).error(), HasSubstr("negative size"));
+}
+
+TEST(Fold, PowersRemaindersAndExtremes) {
+  expect(Case("Pow").in({2}, Floats{32, 4}).in({}, Floats{-0.5f}), {2}, Floats{std::pow(32.0f, -0.5f), 0.5f});
+  expect(Case("Pow").in({}, Floats{3}).in({1}, Integers{2}), {1}, Floats{9});
+  expect(Case("Pow").in({}, Integers{-3}).in({}, Integers{3}), {}, Integers{-27});
+  EXPECT_THAT(Case("Pow").in({}, Integers{10}).in({}, Integers{100}).error(), HasSubstr("overflow"));
+  expect(Case("Mod").in({4}, Integers{7, -7, 7, -7}).in({4}, Integers{3, 3, -3, -3}), {4}, Integers{1, 2, -2, -1});
+  expect(Case("Mod").in({2}, Integers{7, -7}).in({}, Integers{3}).with("fmod", 1), {2}, Integers{1, -1});
+  expect(Case("Mod").in({1}, Integers{lowest}).in({}, Integers{-1}), {1}, Integers{0});
+  EXPECT_THAT(Case("Mod").in({1}, Integers{1}).in({}, Integers{0}).error(), HasSubstr("division by zero"));
+  expect(Case("Min").in({2}, Integers{1, 5}).in({}, Integers{3}).in({}, Integers{2}), {2}, Integers{1, 2});
+  expect(Case("Max").in({2}, Floats{1, 5}).in({}, Floats{3}), {2}, Floats{3, 5});
+}
+
+TEST(Fold, OperatorsOfOneOperand) {
+  expect(Case("Sqrt").in({2}, Floats{4, 9}), {2}, Floats{2, 3});
+  expect(Case("Floor").in({2}, Floats{-1.5f, 1.5f}), {2}, Floats{-2, 1});
+  expect(Case("Ceil").in({2}, Floats{-1.5f, 1.5f}), {2}, Floats{-1, 2});
+  expect(Case("Neg").in({2}, Integers{-1, 4}), {2}, Integers{1, -4});
+  expect(Case("Neg").in({1}, Floats{2}), {1}, Floats{-2});
+  EXPECT_THAT(Case("Neg").in({}, Integers{lowest}).error(), HasSubstr("overflow"));
+  expect(Case("Not").in({2}, Integers{0, 1}), {2}, Integers{1, 0});
+  EXPECT_THAT(Case("Sqrt").in({}, Integers{4}).error(), HasSubstr("holds integers (expected floats)"));
+}
+
+TEST(Fold, ComparisonsAndLogic) {
+  const auto compare = [](const std::string& op) { return Case(op).in({3}, Integers{1, 2, 3}).in({}, Integers{2}); };
+  expect(compare("Equal"), {3}, Integers{0, 1, 0});
+  expect(compare("Less"), {3}, Integers{1, 0, 0});
+  expect(compare("LessOrEqual"), {3}, Integers{1, 1, 0});
+  expect(compare("Greater"), {3}, Integers{0, 0, 1});
+  expect(compare("GreaterOrEqual"), {3}, Integers{0, 1, 1});
+  expect(Case("Equal").in({2}, Floats{-100, 0}).in({}, Floats{0}), {2}, Integers{0, 1});
+  // A double would not tell these apart.
+  expect(Case("Equal").in({}, Integers{lowest}).in({}, Integers{lowest + 1}), {}, Integers{0});
+  expect(Case("And").in({4}, Integers{0, 0, 1, 1}).in({4}, Integers{0, 1, 0, 1}), {4}, Integers{0, 0, 0, 1});
+  expect(Case("Or").in({4}, Integers{0, 0, 1, 1}).in({4}, Integers{0, 1, 0, 1}), {4}, Integers{0, 1, 1, 1});
+  EXPECT_THAT(Case("And").in({}, Floats{1}).in({}, Floats{1}).error(), HasSubstr("expected integers"));
+}
+
+TEST(Fold, WhereChoosesAndBroadcasts) {
+  expect(Case("Where").in({2, 1}, Integers{1, 0}).in({2}, Floats{1, 2}).in({}, Floats{9}), {2, 2}, Floats{1, 2, 9, 9});
+  EXPECT_THAT(Case("Where").in({1}, Floats{1}).in({1}, Floats{1}).in({1}, Floats{1}).error(),
+              HasSubstr("expected integers"));
+  EXPECT_THAT(Case("Where").in({1}, Integers{1}).in({1}, Floats{1}).in({1}, Integers{1}).error(),
+              HasSubstr("one operand holds integers"));
+}
+
+TEST(Fold, RangesEnd) {
+  const auto range = [](std::int64_t start, std::int64_t limit, std::int64_t delta) {
+    return Case("Range").in({}, Integers{start}).in({}, Integers{limit}).in({}, Integers{delta});
+  };
+  expect(range(0, 5, 2), {3}, Integers{0, 2, 4});
+  expect(range(3, 0, -1), {3}, Integers{3, 2, 1});
+  expect(range(3, 0, 1), {0}, Integers{});
+  expect(Case("Range").in({}, Floats{1}).in({}, Floats{2}).in({}, Floats{0.5f}), {2}, Floats{1, 1.5f});
+  EXPECT_THAT(range(0, 5, 0).error(), HasSubstr("too large or endless"));
+  EXPECT_THAT(range(0, 1 << 30, 1).error(), HasSubstr("too large or endless"));
+  EXPECT_THAT(range(lowest, lowest + 1, 1).error(), HasSubstr("too large or endless"));
+  EXPECT_THAT(Case("Range").in({2}, Integers{1, 2}).in({}, Integers{1}).in({}, Integers{1}).error(),
+              HasSubstr("has shape 2 (expected a single number)"));
+}
+
+TEST(Fold, ScatterReplacesSlices) {
+  const auto scatter = [](const Shape& at, Integers indices, const Shape& shape, Integers updates) {
+    return Case("ScatterND")
+        .in({2, 3}, Integers{0, 1, 2, 3, 4, 5})
+        .in(at, std::move(indices))
+        .in(shape, std::move(updates));
+  };
+  expect(scatter({1, 1}, {-1}, {1, 3}, {7, 8, 9}), {2, 3}, Integers{0, 1, 2, 7, 8, 9});
+  expect(scatter({2, 2}, {0, 1, 1, -3}, {2}, {7, 8}), {2, 3}, Integers{0, 7, 2, 8, 4, 5});
+  EXPECT_THAT(scatter({1, 1}, {2}, {1, 3}, {7, 8, 9}).error(), HasSubstr("index 2 is outside an axis of 2"));
+  EXPECT_THAT(scatter({1, 3}, {0, 0, 0}, {1}, {7}).error(), HasSubstr("indices of shape 1x3 do not fit"));
+  EXPECT_THAT(scatter({1, 1}, {0}, {3}, {7, 8, 9}).error(), HasSubstr("updates have shape 3 (expected 1x3"));
+}
+
+TEST(Fold, ExpandSplitTileAndPad) {
+  expect(Case("Expand").in({2, 1}, Integers{1, 2}).in({3}, Integers{2, 1, 2}), {2, 2, 2},
+         Integers{1, 1, 2, 2, 1, 1, 2, 2});
+  EXPECT_THAT(Case("Expand").in({1}, Integers{1}).in({1}, Integers{1 << 27}).error(), HasSubstr("supported: up to"));
+  expect(Case("Tile").in({2, 2}, Integers{1, 2, 3, 4}).in({2}, Integers{2, 1}), {4, 2},
+         Integers{1, 2, 3, 4, 1, 2, 3, 4});
+  expect(Case("Tile").in({2}, Integers{1, 2}).in({1}, Integers{2}), {4}, Integers{1, 2, 1, 2});
+  expect(Case("Pad").in({2}, Integers{1, 2}).in({2}, Integers{1, 2}), {5}, Integers{0, 1, 2, 0, 0});
+  EXPECT_THAT(Case("Pad").in({1}, Floats{1}).in({2}, Integers{1, 0}).in({}, Floats{3}).error(),
+              HasSubstr("pads with 3 (supported: 0"));
+  Case split = Case("Split").in({2, 3}, Integers{0, 1, 2, 3, 4, 5}).in({2}, Integers{1, 2}).with("axis", 1);
+  split.node.add_output("a");
+  split.node.add_output("b");
+  const auto second = fold(NodeReader(split.file, split.node, "n", split.operands), 1);
+  ASSERT_TRUE(second.has_value());
+  EXPECT_EQ(second->shape, (Shape{2, 2}));
+  EXPECT_EQ(second->integers(), (Integers{1, 2, 4, 5}));
 }
 
 TEST(Fold, OtherOperatorsAreLeftAlone) {
