@@ -218,20 +218,23 @@ class LayerCompiler {
     d.weight_layout = static_cast<std::int64_t>(rows ? hw::WeightLayout::rows : hw::WeightLayout::columns);
     d.weight_pitch = pitch(rows ? p.stationary.row_stride : p.stationary.column_stride);
     d.input_pitch = pitch(p.input.row_stride);
-    d.output_pitch = d.addend_pitch = pitch(p.output.row_stride);
+    d.output_pitch = pitch(to_bytes(*places_.output, p.output.row_stride));
     d.batch = p.inner;
     d.input_stride = p.input.inner_stride;
     d.weight_stride = p.stationary.inner_stride;
-    d.output_stride = d.addend_stride = p.output.inner_stride;
+    d.output_stride = to_bytes(*places_.output, p.output.inner_stride);
     if (places_.addend != nullptr) {
       d.flags |= hw::flag_addend;
       d.addend = to_fields(places_.addend_format);
+      d.addend_pitch = pitch(to_bytes(*places_.addend, p.output.row_stride));
+      d.addend_stride = to_bytes(*places_.addend, p.output.inner_stride);
     }
     set_table(d, 0);
     map_layer(d, config_, layer_.name);
     for (std::int64_t i = 0; i < p.outer; ++i) {
-      const auto at = [i](const MapPlace* place, const MatrixPlaces& matrices) {
-        return static_cast<std::int64_t>(place->address) + matrices.offset + i * matrices.outer_stride;
+      const auto at = [this, i](const MapPlace* place, const MatrixPlaces& matrices) {
+        return static_cast<std::int64_t>(place->address) +
+               to_bytes(*place, matrices.offset + i * matrices.outer_stride);
       };
       d.input_address = at(places_.input, p.input);
       d.weight_address = at(places_.stationary, p.stationary);
@@ -239,6 +242,16 @@ class LayerCompiler {
       if (places_.addend != nullptr) d.addend_address = at(places_.addend, p.output);
       accept(d, false);
     }
+  }
+
+  /// Bytes from the begin of a map to an element.
+  std::int64_t to_bytes(const MapPlace& place, std::int64_t element) const {
+    const std::int64_t bit = element % place.channels * place.bits;
+    if (bit % 8 != 0)
+      throw MachineError(
+          fmt::format("layer '{}': a matrix would begin within a byte of a map of {} channels of {} bits", layer_.name,
+                      place.channels, place.bits));
+    return element / place.channels * place.pitch() + bit / 8;
   }
 
   /// A pitch that the descriptor can hold; of a single row it means nothing.
