@@ -91,6 +91,22 @@ class ReplayTest(TinyRunTest):
         self.fail_with(3, "topology.csv:4: column 'N': 0; 1 to 2147483647 expected", "replay", topology, "--out",
                        self.folder / "F")
 
+    def test_a_configuration_of_scale_sim_is_a_machine(self):
+        topology = self.folder / "topology.csv"
+        topology.write_text(GEMMS)
+        configuration = self.folder / "scale.cfg"
+        configuration.write_text("[general]\nrun_name = r\n[architecture_presets]\nArrayHeight: 16\nArrayWidth: 8\n"
+                                 "IfmapSramSzkB: 64\nFilterSramSzkB: 64\nOfmapSramSzkB: 64\nDataflow: ws\n"
+                                 "[run_presets]\nInterfaceBandwidth: CALC\n")
+        report = self.replay(topology, "--hardware", configuration, "--clock.mhz", "250")
+        hardware = report["hardware"]
+        self.assertEqual((hardware["array.rows"], hardware["array.columns"], hardware["clock.mhz"]), (16, 8, 250))
+        # SCALE-Sim's folds of 2R + C + M - 2 cycles: ceil(K / R) * ceil(N / C) of them.
+        self.assertEqual([layer["array_span"] for layer in report["layers"]], [2 * 2 * 58 - 1, 3 * 2 * 45 - 1])
+        configuration.write_text(configuration.read_text().replace("ws", "os"))
+        self.fail_with(3, "scale.cfg:9: 'Dataflow'", "replay", topology, "--hardware", configuration, "--out",
+                       self.folder / "F")
+
     def test_a_large_trace_is_refused_before_anything_is_drawn(self):
         topology = self.folder / "large.csv"
         topology.write_text("Layer, M, N, K,\nhuge, 40000, 40000, 40000,\n")
