@@ -54,8 +54,7 @@ Range pixel_range(const Tiling& tiling, const Pixels& pixels, std::int64_t batch
 
 Range range_of(const Tiling& tiling, const Pixels& pixels) {
   const Descriptor& d = tiling.d;
-  return {pixel_range(tiling, pixels, 0, 0).begin,
-          pixel_range(tiling, pixels, d.batch - 1, d.out_h * d.out_w - 1).end};
+  return {pixel_range(tiling, pixels, 0, 0).begin, pixel_range(tiling, pixels, d.batch - 1, d.out_h * d.out_w - 1).end};
 }
 
 void copy_fetch(const Fetch& fetch, std::span<const std::uint8_t> memory, std::uint8_t* to) {

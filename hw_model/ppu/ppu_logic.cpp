@@ -119,7 +119,8 @@ PpuState PpuLogic::operands(const Inputs& inputs) const {
     }
   }
   if (d.adds()) {
-    if (!inputs.residual_level.has(visit_->index(), (position_ + 1) * addend_bytes_)) return PpuState::waits_for_residual;
+    if (!inputs.residual_level.has(visit_->index(), (position_ + 1) * addend_bytes_))
+      return PpuState::waits_for_residual;
   }
   return PpuState::working;
 }

@@ -42,10 +42,10 @@ class PpuValues {
 
   const Schedule* schedule_ = nullptr;
   std::optional<PpuDatapath> datapath_;
-  std::optional<RowDatapath> row_datapath_;  ///< Of a layer that works on rows.
-  std::vector<std::uint8_t> words_;          ///< Of the position at hand.
-  std::vector<std::uint8_t> operands_;       ///< Those of one position that are read for it.
-  std::vector<formats::Psum> sums_;          ///< Of an average pool.
+  std::optional<RowDatapath> row_datapath_;           ///< Of a layer that works on rows.
+  std::vector<std::uint8_t> words_;                   ///< Of the position at hand.
+  std::vector<std::uint8_t> operands_;                ///< Those of one position that are read for it.
+  std::vector<formats::Psum> sums_;                   ///< Of an average pool.
   formats::AccumulateEvents events_, events_before_;  ///< So far, and before this layer.
 };
 
