@@ -26,7 +26,8 @@ FastMachine::FastMachine(const sc_core::sc_module_name& name, const MachineConfi
       sequencer_(config_, input_buffer_, store_, values_),
       ppu_(config_, input_buffer_, store_, output_),
       controller_(config_, dma_.port(DmaEngine::descriptors), [this] { return gather(); }),
-      registers_("registers", controller_) {
+      registers_("registers", controller_),
+      memo_(config_) {
   if (period_.value() != config_.period_ps()) throw ConfigError("the kernel's time resolution must be 1 ps");
   due_.fill(never);
   registers_.on_access([this] { before_access(); }, [this] { after_access(); });
@@ -43,11 +44,13 @@ FastMachine::FastMachine(const sc_core::sc_module_name& name, const MachineConfi
 }
 
 void FastMachine::set_values(bool on) {
+  values_on_ = on;
   values_.set_values(on);
   ppu_.set_values(on);
 }
 
 void FastMachine::set_timeline(Timeline* timeline) {
+  timeline_ = timeline;
   weight_buffer_.set_timeline(timeline);
   input_buffer_.set_timeline(timeline);
   output_.set_timeline(timeline);
@@ -81,7 +84,12 @@ void FastMachine::advance() {
     }
     if (edge > limit || must_wait_for_time(edge)) return sleep_until(edge);
     const std::uint64_t bursts = dma_.bursts();
+    const std::uint32_t job = job_.read().number;
     run_edge(edge);
+    if (job_.read().number != job) {
+      repeat_layer();
+      limit_known = false;
+    }
     if (dma_.bursts() != bursts) limit_known = false;  // Memory may have notified an event.
   }
 }
@@ -151,6 +159,7 @@ void FastMachine::run_edge(std::uint64_t edge) {
     wake(static_cast<Block>(block), next(static_cast<Block>(block), edge));
   }
   commit();
+  watch_layers();
 }
 
 void FastMachine::reset_blocks(std::uint64_t edge) {
@@ -339,6 +348,7 @@ Counters FastMachine::gather() const {
   sum.array_span = sequencer_.array_span();
   sum.saturations += values_.events().saturations;
   sum.nar_products += values_.events().nar_products;
+  sum += repeated_;
   return sum;
 }
 

@@ -81,6 +81,13 @@ void DmaSocket::clear() {
   next_engine_ = 0;
 }
 
+bool DmaSocket::at_rest(const sc_core::sc_time& now) const {
+  const auto rests = [](const Engine& engine) {
+    return engine.port.requests.empty() && engine.port.done.empty() && engine.in_flight.empty();
+  };
+  return !waits_for_memory() && !error_ && request_free_at_ <= now && std::ranges::all_of(engines_, rests);
+}
+
 std::uint64_t DmaSocket::next(std::uint64_t cycle, const sc_core::sc_time& period) const {
   std::uint64_t at = never;
   for (const Engine& engine : engines_) {

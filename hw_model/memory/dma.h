@@ -44,6 +44,12 @@ class DmaSocket : public sc_core::sc_module {
   /// Whether the last step() took a burst of an engine, or handed one back.
   bool served(DmaEngine engine) const { return engines_[static_cast<std::size_t>(engine)].served; }
 
+  /// Whether nothing is queued, in flight or on its way to a requester, and a request could leave at `now`.
+  bool at_rest(const sc_core::sc_time& now) const;
+  /// The engine that is asked first for the next request.
+  std::size_t turn() const { return next_engine_; }
+  void set_turn(std::size_t engine) { next_engine_ = engine; }
+
   /// Address of the first transaction since reset that memory answered with an error.
   std::optional<std::uint64_t> error() const { return error_; }
   /// Whether there was one in an earlier cycle: what a clocked block sees in `cycle`.
