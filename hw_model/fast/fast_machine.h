@@ -92,6 +92,8 @@ class FastMachine : public sc_core::sc_module {
   void reset_blocks(std::uint64_t edge);
   void wake(Block block, std::uint64_t edge) { due_[block] = std::min(due_[block], edge); }
   void wake_all(std::uint64_t edge) { due_.fill(edge); }
+  /// An engine may have got a request at this edge.
+  void wake_dma(DmaEngine engine, std::uint64_t edge) { wake(dma, std::max(dma_.next_request(engine), edge + 1)); }
   template <typename T>
   bool write(Wire<T>& wire, const T& value);
   void commit();
@@ -114,6 +116,7 @@ class FastMachine : public sc_core::sc_module {
   Wire<std::int64_t> weights_released_, array_inputs_released_, ppu_inputs_released_, tiles_loaded_, tiles_released_,
       visits_drained_;
   Wire<PpuState> ppu_state_;
+  bool written_ = false;  ///< Whether any of them has been, at this edge.
 
   DmaSocket dma_;
   FillLogic weight_buffer_, input_buffer_;

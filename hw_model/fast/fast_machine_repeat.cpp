@@ -5,12 +5,12 @@
 namespace lpa::hw {
 
 void FastMachine::set_memory_timing(const MemoryTiming* timing) {
-  memory_timing_ = config_.stall.permille == 0 ? timing : nullptr;
+  memory_timing_ = timing;
 }
 
 /// Whether nothing of what was before can be told at the edges after this one, but for the DMA's turn.
 bool FastMachine::at_rest(std::uint64_t edge) const {
-  if (memory_timing_ == nullptr || !answers_at_once_) return false;
+  if (memory_timing_ == nullptr || !answers_at_once_ || config_.stall.permille != 0) return false;
   const std::optional<std::uint64_t> rests = memory_timing_->rests_from();
   return rests && *rests <= edge * period_.value() && dma_.at_rest(time_of(edge)) && weight_buffer_.at_rest(edge) &&
          input_buffer_.at_rest(edge);
