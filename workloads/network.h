@@ -72,7 +72,7 @@ struct Node {
 };
 
 struct Value {
-  std::string name;  ///< As in the file; of a Conv or Gemm with a folded node, the name of that node's result.
+  std::string name;  ///< As in the file; where several nodes became one, the name of the last one's result.
   Shape shape;       ///< Batch 1.
 };
 

@@ -66,6 +66,12 @@ void ControllerLogic::skip(const std::array<std::uint64_t, cause_count>& running
   own_.cycles += cycles;
 }
 
+void ControllerLogic::end_repeated(std::uint64_t cycle, const Counters& cycles) {
+  skip(cycles.by_cause, cycles.cycles);
+  end_layer(cycle);
+  irq_ = irq_level_;
+}
+
 std::uint64_t ControllerLogic::next(std::uint64_t cycle) const {
   if (has_request() || irq_ != irq_level_ || state_ == State::resetting) return cycle + 1;
   if (!fetching()) return never;
@@ -139,6 +145,7 @@ void ControllerLogic::end_layer(std::uint64_t cycle) {
         {.track = Track::layer, .begin = layer_begin_, .end = cycle + 1, .index = std::int64_t{descriptor_index_}});
   }
   job_ = {nullptr, job_.number + 1};
+  ++layers_ended_;
   if (++descriptor_index_ == descriptor_count_) {
     finish(reg::Status::done);
     return;

@@ -34,12 +34,16 @@ class ControllerLogic {
   void step(std::uint64_t cycle, const Inputs& inputs);
   /// Counts `cycles` edges at which step() was not called because it would only have counted.
   void skip(const std::array<std::uint64_t, cause_count>& running_causes, std::uint64_t cycles);
+  /// Ends the layer that runs at this edge. It has not been run: what it would have counted as cycles is told.
+  void end_repeated(std::uint64_t cycle, const Counters& cycles);
   /// The first edge after `cycle` at which step() would do more than count if its inputs stay as they are.
   std::uint64_t next(std::uint64_t cycle) const;
 
   const Job& job() const { return job_; }
   bool reset() const { return reset_; }  ///< To all blocks, for one cycle.
   bool irq() const { return irq_; }
+  std::uint64_t layers_ended() const { return layers_ended_; }  ///< Those that came to their end.
+  Counters counters() const;                                    ///< Since they were cleared.
   /// Whether the next edge sees a reset or start that a register write has asked for.
   bool has_request() const { return reset_requested_ || start_requested_; }
 
@@ -65,7 +69,6 @@ class ControllerLogic {
   void begin_reset();
   bool write_control(std::uint32_t value);
   void update_irq() { irq_level_ = (irq_status_ & irq_enable_ & 1u) != 0; }
-  Counters counters() const;
 
   const MachineConfig& config_;
   DmaPort& port_;
@@ -73,6 +76,7 @@ class ControllerLogic {
 
   State state_ = State::idle;
   Job job_;
+  std::uint64_t layers_ended_ = 0;
   bool reset_ = false, irq_ = false;
   bool reset_requested_ = false, start_requested_ = false;  ///< By a register write, until the next edge.
   bool cleared_ = false;                                    ///< Counters were cleared since the last start.

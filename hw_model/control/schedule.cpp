@@ -22,14 +22,6 @@ Tiling::Tiling(const Descriptor& descriptor, const MachineConfig& config)
   k_blocks = ceil_div(k, d.k_block);
 }
 
-std::int64_t Tiling::tile_channels(std::int64_t n_tile) const {
-  return std::min(lanes, d.out_c - n_tile * lanes);
-}
-
-std::int64_t Tiling::tile_columns(std::int64_t n_tile) const {
-  return ceil_div(tile_channels(n_tile), pack);
-}
-
 std::int64_t Tiling::tile_offset(std::int64_t n_tile) const {
   if (!d.uses_array()) return 0;
   const std::int64_t full = n_tile * (bias_bytes * lanes + k * columns);
@@ -171,7 +163,7 @@ void VisitCursor::next() {
 
 std::int64_t TileCursor::weight_fetch() const {
   const Tiling& t = schedule_->tiling();
-  const std::int64_t k_block = t.k_begin(k_tile_) / t.d.k_block;
+  const std::int64_t k_block = t.k_blocks == 1 ? 0 : t.k_begin(k_tile_) / t.d.k_block;
   return visit_.pass().weight_fetches[static_cast<std::size_t>(k_block)];
 }
 
@@ -179,7 +171,7 @@ std::int64_t TileCursor::weight_offset(std::int64_t k) const {
   const Tiling& t = schedule_->tiling();
   const Pass& pass = visit_.pass();
   const std::int64_t n_tile = visit_.n_tile();
-  const std::int64_t in_block = k % t.d.k_block;
+  const std::int64_t in_block = t.k_blocks == 1 ? k : k % t.d.k_block;
   const std::int64_t channel = (n_tile - pass.first_tile) * t.lanes;
   switch (t.d.layout()) {
     case WeightLayout::rows:

@@ -45,9 +45,13 @@ struct Tiling {
   std::int64_t k;      ///< kernel_h * kernel_w * in_c
   std::int64_t n_tiles, k_tiles, k_blocks, bands, blocks;
 
-  std::int64_t tile_channels(std::int64_t n_tile) const;  ///< Output channels of an n-tile.
-  std::int64_t tile_columns(std::int64_t n_tile) const;   ///< Array columns (bytes per k) in use.
-  std::int64_t tile_offset(std::int64_t n_tile) const;    ///< Byte offset of an n-tile's biases in packed weights.
+  /// Output channels of an n-tile.
+  std::int64_t tile_channels(std::int64_t n_tile) const { return std::min(lanes, d.out_c - n_tile * lanes); }
+  /// Array columns (bytes per k) in use.
+  std::int64_t tile_columns(std::int64_t n_tile) const {
+    return n_tile + 1 < n_tiles ? columns : ceil_div(tile_channels(n_tile), pack);
+  }
+  std::int64_t tile_offset(std::int64_t n_tile) const;  ///< Byte offset of an n-tile's biases in packed weights.
   std::int64_t weight_bytes() const { return tile_offset(n_tiles); }
   std::int64_t weight_extent() const;  ///< Bytes from weight_address to behind the last one of a product's operand.
   /// Multiply-accumulates of one activation vector of a tile: those of its diagonal blocks.

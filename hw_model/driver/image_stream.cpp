@@ -236,7 +236,7 @@ RunResult run_images(const hw::MachineConfig& config, const workloads::LayerGrap
                      const lpq::QuantizedModel& model, const ImageInputs& inputs, const RunOptions& options,
                      int threads) {
   config.validate();
-  const Program program = compile(config, graph, model);
+  const Program program = compile(config, graph, model, options.program_data());
   if (options.timeline != nullptr || !options.waveform.file.empty()) {
     std::vector<lpq::WordMap> maps;
     for (std::size_t image = 0; image < inputs.count; ++image) maps.push_back(inputs.image(image));

@@ -120,7 +120,9 @@ class LayerCompiler {
     if (layer_.uses_array()) set_table(d, 0);
     if (layer_.kind == LayerKind::layer_norm) {
       d.epsilon = quantized_.epsilon_log_q8 == formats::no_epsilon ? hw::no_epsilon : quantized_.epsilon_log_q8;
-      d.parameter_address = static_cast<std::int64_t>(store_(pack_norm_terms(quantized_.norm), "scale and shift"));
+      const auto size = static_cast<std::int64_t>(quantized_.norm.size()) * hw::norm_term_bytes;
+      d.parameter_address = static_cast<std::int64_t>(store_(
+          size, [this] { return pack_norm_terms(quantized_.norm); }, "scale and shift"));
     }
     return d;
   }
@@ -130,7 +132,8 @@ class LayerCompiler {
     if (table.empty()) return;
     d.flags |= hw::flag_table;
     if (table_address_[which] == 0) {
-      table_address_[which] = store_(std::vector<std::uint8_t>(table.begin(), table.end()), "table");
+      const auto bytes = [&table] { return std::vector<std::uint8_t>(table.begin(), table.end()); };
+      table_address_[which] = store_(static_cast<std::int64_t>(table.size()), bytes, "table");
     }
     d.parameter_address = static_cast<std::int64_t>(table_address_[which]);
   }
@@ -173,15 +176,18 @@ class LayerCompiler {
     const auto bits_fit = [&](std::int64_t bits, std::int64_t channels) { return channels * bits % 8 == 0; };
     const bool batch = bits_fit(d.input.bits, d.in_c) && bits_fit(d.output.bits, d.out_c) &&
                        (places_.addend == nullptr || bits_fit(d.addend.bits, d.out_c));
-    std::vector<std::uint8_t> weights;
-    for (std::int64_t product = 0; product < count; ++product) {
-      const std::int64_t first = (first_group + product * joined) * group_outputs;
-      const std::vector<std::uint8_t> bytes =
-          pack_weights(d, config_, quantized_.weights.data() + first * layer_.k(), quantized_.bias.data() + first);
-      weights.insert(weights.end(), bytes.begin(), bytes.end());
-    }
-    const auto stride = static_cast<std::int64_t>(weights.size()) / count;
-    d.weight_address = static_cast<std::int64_t>(store_(std::move(weights), "weights"));
+    const std::int64_t stride = hw::Tiling(d, config_).weight_bytes();
+    const auto pack = [&] {
+      std::vector<std::uint8_t> weights;
+      for (std::int64_t product = 0; product < count; ++product) {
+        const std::int64_t first = (first_group + product * joined) * group_outputs;
+        const std::vector<std::uint8_t> bytes =
+            pack_weights(d, config_, quantized_.weights.data() + first * layer_.k(), quantized_.bias.data() + first);
+        weights.insert(weights.end(), bytes.begin(), bytes.end());
+      }
+      return weights;
+    };
+    d.weight_address = static_cast<std::int64_t>(store_(count * stride, pack, "weights"));
     if (batch) {
       d.batch = count;
       d.weight_stride = stride;
@@ -218,20 +224,23 @@ class LayerCompiler {
     d.weight_layout = static_cast<std::int64_t>(rows ? hw::WeightLayout::rows : hw::WeightLayout::columns);
     d.weight_pitch = pitch(rows ? p.stationary.row_stride : p.stationary.column_stride);
     d.input_pitch = pitch(p.input.row_stride);
-    d.output_pitch = d.addend_pitch = pitch(p.output.row_stride);
+    d.output_pitch = pitch(to_bytes(*places_.output, p.output.row_stride));
     d.batch = p.inner;
     d.input_stride = p.input.inner_stride;
     d.weight_stride = p.stationary.inner_stride;
-    d.output_stride = d.addend_stride = p.output.inner_stride;
+    d.output_stride = to_bytes(*places_.output, p.output.inner_stride);
     if (places_.addend != nullptr) {
       d.flags |= hw::flag_addend;
       d.addend = to_fields(places_.addend_format);
+      d.addend_pitch = pitch(to_bytes(*places_.addend, p.output.row_stride));
+      d.addend_stride = to_bytes(*places_.addend, p.output.inner_stride);
     }
     set_table(d, 0);
     map_layer(d, config_, layer_.name);
     for (std::int64_t i = 0; i < p.outer; ++i) {
-      const auto at = [i](const MapPlace* place, const MatrixPlaces& matrices) {
-        return static_cast<std::int64_t>(place->address) + matrices.offset + i * matrices.outer_stride;
+      const auto at = [this, i](const MapPlace* place, const MatrixPlaces& matrices) {
+        return static_cast<std::int64_t>(place->address) +
+               to_bytes(*place, matrices.offset + i * matrices.outer_stride);
       };
       d.input_address = at(places_.input, p.input);
       d.weight_address = at(places_.stationary, p.stationary);
@@ -239,6 +248,16 @@ class LayerCompiler {
       if (places_.addend != nullptr) d.addend_address = at(places_.addend, p.output);
       accept(d, false);
     }
+  }
+
+  /// Bytes from the begin of a map to an element.
+  std::int64_t to_bytes(const MapPlace& place, std::int64_t element) const {
+    const std::int64_t bit = element % place.channels * place.bits;
+    if (bit % 8 != 0)
+      throw MachineError(
+          fmt::format("layer '{}': a matrix would begin within a byte of a map of {} channels of {} bits", layer_.name,
+                      place.channels, place.bits));
+    return element / place.channels * place.pitch() + bit / 8;
   }
 
   /// A pitch that the descriptor can hold; of a single row it means nothing.

@@ -23,8 +23,10 @@ struct LayerPlaces {
   formats::LpFormat input_format, addend_format;
 };
 
-/// Stores bytes that do not depend on the input and returns their address.
-using StoreData = std::function<std::uint64_t(std::vector<std::uint8_t> bytes, const char* what)>;
+/// Stores bytes that do not depend on the input and returns their address. `make` is called, if they are wanted, at
+/// once.
+using StoreData = std::function<std::uint64_t(std::int64_t size, const std::function<std::vector<std::uint8_t>()>& make,
+                                              const char* what)>;
 
 /// Scale and shift of every channel as the post-processing unit's parameter memory holds them.
 std::vector<std::uint8_t> pack_norm_terms(const std::vector<formats::NormTerm>& terms);

@@ -1,6 +1,7 @@
 #include "hw_model/driver/program.h"
 
 #include <algorithm>
+#include <functional>
 
 #include <fmt/format.h>
 
@@ -38,9 +39,33 @@ class Allocator {
   std::uint64_t next_ = 0;
 };
 
-void put(std::vector<std::uint8_t>& bytes, std::uint32_t value, int count) {
-  for (int i = 0; i < count; ++i) bytes.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
+std::uint8_t* put(std::uint8_t* to, std::uint32_t value, int count) {
+  for (int i = 0; i < count; ++i) *to++ = static_cast<std::uint8_t>(value >> (8 * i));
+  return to;
 }
+
+/// The weights of a product as a matrix [n][k], blocks of zeros around its groups included.
+class GroupedWeights {
+ public:
+  GroupedWeights(const Descriptor& d, std::int64_t k, const formats::Word* words)
+      : words_(words), channels_(d.in_c), inputs_(d.in_c / d.groups), outputs_(d.out_c / d.groups), k_(k / d.groups) {}
+
+  /// The rows below are those of this k.
+  void set_k(std::int64_t k) {
+    const std::int64_t channel = k % channels_;
+    group_ = channel / inputs_;
+    row_ = words_ + k / channels_ * inputs_ + channel % inputs_;
+  }
+  std::uint32_t word(std::int64_t n) const {
+    return n >= group_ * outputs_ && n < (group_ + 1) * outputs_ ? row_[n * k_] : std::uint32_t{0};
+  }
+
+ private:
+  const formats::Word* words_;
+  std::int64_t channels_, inputs_, outputs_, k_;
+  std::int64_t group_ = 0;
+  const formats::Word* row_ = nullptr;
+};
 
 }  // namespace
 
@@ -49,33 +74,26 @@ std::vector<std::uint8_t> pack_weights(const Descriptor& descriptor, const Machi
   const hw::Tiling tiling(descriptor, config);
   const auto bits = static_cast<int>(descriptor.weight.bits);
   const formats::Accumulator accumulator(config.arithmetic, bits, static_cast<int>(descriptor.psum_lsb));
-  const std::int64_t group_inputs = descriptor.in_c / descriptor.groups;
-  const std::int64_t group_outputs = descriptor.out_c / descriptor.groups;
-  const std::int64_t group_k = tiling.k / descriptor.groups;
-  const auto word_of = [&](std::int64_t n, std::int64_t k) -> std::uint32_t {
-    const std::int64_t channel = k % descriptor.in_c;
-    if (channel / group_inputs != n / group_outputs) return 0;
-    return words[n * group_k + k / descriptor.in_c * group_inputs + channel % group_inputs];
-  };
-  std::vector<std::uint8_t> bytes;
-  bytes.reserve(static_cast<std::size_t>(tiling.weight_bytes()));
+  GroupedWeights weights(descriptor, tiling.k, words);
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(tiling.weight_bytes()));
+  std::uint8_t* to = bytes.data();
   for (std::int64_t tile = 0; tile < tiling.n_tiles; ++tile) {
     const std::int64_t first = tile * tiling.lanes;
-    const std::int64_t channels = tiling.tile_channels(tile);
-    for (std::int64_t n = first; n < first + channels; ++n) {
+    const std::int64_t end = first + tiling.tile_channels(tile);
+    for (std::int64_t n = first; n < end; ++n) {
       const formats::Psum start = accumulator.start(bias[n]);
-      put(bytes, static_cast<std::uint32_t>(start.value), 4);
-      put(bytes, static_cast<std::uint16_t>(start.exponent), 2);
-      put(bytes, 0, 2);
+      to = put(to, static_cast<std::uint32_t>(start.value), 4);
+      to = put(to, static_cast<std::uint16_t>(start.exponent), 2);
+      to = put(to, 0, 2);
     }
     for (std::int64_t k = 0; k < tiling.k; ++k) {
-      for (std::int64_t column = 0; column < tiling.tile_columns(tile); ++column) {
+      weights.set_k(k);
+      for (std::int64_t n = first; n < end; n += tiling.pack) {
         std::uint32_t byte = 0;
-        for (std::int64_t lane = 0; lane < tiling.pack; ++lane) {
-          const std::int64_t n = column * tiling.pack + lane;
-          if (n < channels) byte |= word_of(first + n, k) << (lane * bits);
+        for (std::int64_t lane = 0; lane < std::min(tiling.pack, end - n); ++lane) {
+          byte |= weights.word(n + lane) << (lane * bits);
         }
-        bytes.push_back(static_cast<std::uint8_t>(byte));
+        *to++ = static_cast<std::uint8_t>(byte);
       }
     }
   }
@@ -115,8 +133,9 @@ namespace {
 /// Lays out and describes layer by layer.
 class Compiler {
  public:
-  Compiler(const MachineConfig& config, const workloads::LayerGraph& graph, const lpq::QuantizedModel& model)
-      : config_(config), graph_(graph), model_(model), memory_(config) {}
+  Compiler(const MachineConfig& config, const workloads::LayerGraph& graph, const lpq::QuantizedModel& model,
+           ProgramData data)
+      : config_(config), graph_(graph), model_(model), data_(data), memory_(config) {}
 
   Program run() {
     program_.input = {0, graph_.in_h, graph_.in_w, graph_.in_c, model_.input.n};
@@ -131,18 +150,24 @@ class Compiler {
   }
 
  private:
-  std::uint64_t store(std::vector<std::uint8_t> bytes, const std::string& what) {
-    const std::uint64_t address = memory_.allocate(static_cast<std::int64_t>(bytes.size()), what);
-    program_.weights.push_back({address, std::move(bytes)});
+  using MakeBytes = std::function<std::vector<std::uint8_t>()>;
+
+  std::uint64_t store(std::int64_t size, const MakeBytes& make, const std::string& what) {
+    const std::uint64_t address = memory_.allocate(size, what);
+    write(address, make);
     return address;
+  }
+
+  void write(std::uint64_t address, const MakeBytes& make) {
+    if (data_ == ProgramData::packed) program_.weights.push_back({address, make()});
   }
 
   void add_constant(std::size_t i) {
     const workloads::ConstantMap& constant = graph_.constants[i];
     const lpq::QuantizedConstant& quantized = model_.constants[i];
     MapPlace place{0, constant.h, constant.w, constant.c, quantized.format.n};
-    place.address = store(pack_map({constant.h, constant.w, constant.c, quantized.words}, place),
-                          fmt::format("constant '{}'", constant.name));
+    const auto pack = [&] { return pack_map({constant.h, constant.w, constant.c, quantized.words}, place); };
+    place.address = store(place.bytes(), pack, fmt::format("constant '{}'", constant.name));
     program_.constants.push_back(place);
   }
 
@@ -160,7 +185,7 @@ class Compiler {
     MapPlace output{0, g.out_h, g.out_w, g.out_c, quantized.output.n};
     output.address = memory_.allocate(output.bytes(), fmt::format("the output of layer '{}'", layer.name));
     if (leaves_gaps(layer)) {
-      program_.weights.push_back({output.address, std::vector<std::uint8_t>(static_cast<std::size_t>(output.bytes()))});
+      write(output.address, [&] { return std::vector<std::uint8_t>(static_cast<std::size_t>(output.bytes())); });
     }
     LayerPlaces places;
     places.input = place(layer.input);
@@ -169,9 +194,9 @@ class Compiler {
     places.output = &output;
     places.input_format = model_.operand_format(layer.input);
     if (places.addend != nullptr) places.addend_format = model_.operand_format(layer.addend);
-    program_.descriptors.push_back(
-        describe_layer(config_, layer, quantized, places, [&](std::vector<std::uint8_t> bytes, const char* what) {
-          return store(std::move(bytes), fmt::format("the {} of layer '{}'", what, layer.name));
+    program_.descriptors.push_back(describe_layer(
+        config_, layer, quantized, places, [&](std::int64_t size, const MakeBytes& make, const char* what) {
+          return store(size, make, fmt::format("the {} of layer '{}'", what, layer.name));
         }));
     program_.outputs.push_back(output);
   }
@@ -188,14 +213,16 @@ class Compiler {
   const MachineConfig& config_;
   const workloads::LayerGraph& graph_;
   const lpq::QuantizedModel& model_;
+  ProgramData data_;
   Allocator memory_;
   Program program_;
 };
 
 }  // namespace
 
-Program compile(const MachineConfig& config, const workloads::LayerGraph& graph, const lpq::QuantizedModel& model) {
-  return Compiler(config, graph, model).run();
+Program compile(const MachineConfig& config, const workloads::LayerGraph& graph, const lpq::QuantizedModel& model,
+                ProgramData data) {
+  return Compiler(config, graph, model, data).run();
 }
 
 }  // namespace lpa::driver

@@ -37,8 +37,12 @@ struct Program {
   std::uint64_t descriptor_address = 0;                  ///< Room for the longest list of a layer.
 };
 
+/// Whether a program has the bytes of weights, constants and parameters, or only room for them.
+enum class ProgramData { packed, left_out };
+
 /// Lays out and maps the whole network. Throws MachineError if a layer or the memory does not fit the machine.
-Program compile(const hw::MachineConfig& config, const workloads::LayerGraph& graph, const lpq::QuantizedModel& model);
+Program compile(const hw::MachineConfig& config, const workloads::LayerGraph& graph, const lpq::QuantizedModel& model,
+                ProgramData data = ProgramData::packed);
 
 /// The machine's layout of a product's weights and biases (hw_model/README.md, "Memory layout"). `words`: [n][k], where
 /// k counts the channels of the group of n only; the blocks of zeros around the groups are added. `bias`: [n].

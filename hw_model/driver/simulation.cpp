@@ -118,7 +118,7 @@ RunResult run_network(const hw::MachineConfig& config, const workloads::LayerGra
                       const lpq::QuantizedModel& model, const std::vector<lpq::WordMap>& inputs,
                       const RunOptions& options) {
   config.validate();
-  return run_program(config, graph, model, compile(config, graph, model), inputs, options);
+  return run_program(config, graph, model, compile(config, graph, model, options.program_data()), inputs, options);
 }
 
 RunResult run_program(const hw::MachineConfig& config, const workloads::LayerGraph& graph,

@@ -65,6 +65,11 @@ struct RunOptions {
   bool values = true;                ///< Off (fast only): cycles, traffic and counters; all words are zeros.
   hw::Timeline* timeline = nullptr;  ///< Receives what the machine does.
   hw::WaveformWindow waveform;       ///< Pin-level only: traced if it names a file.
+
+  /// What a program needs for such a run.
+  ProgramData program_data() const {
+    return values || model == ModelKind::pin ? ProgramData::packed : ProgramData::left_out;
+  }
 };
 
 /// Builds the machine and its host, runs all inputs through all layers and returns what the host learned

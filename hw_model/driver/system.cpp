@@ -38,6 +38,7 @@ System::System(const hw::MachineConfig& config, ModelKind model, hw::Protocol pr
   if (model == ModelKind::fast) {
     fast_machine_ = std::make_unique<hw::FastMachine>("machine", config);
     connect(*fast_machine_);
+    fast_machine_->set_memory_timing(&memory_.timing());
   } else {
     clock_ = std::make_unique<sc_core::sc_clock>("clock", period_, 0.5, period_);
     machine_ = std::make_unique<hw::Machine>("machine", config);

@@ -23,6 +23,8 @@ class FastLoader {
   }
   /// The first edge after `cycle` at which step() would do anything if its inputs stay as they are.
   std::uint64_t next(std::uint64_t cycle) const;
+  /// Whether the level of the weight buffer or the tiles released make a difference to the next step.
+  bool waits() const { return !loading_; }
 
   /// Whether the weight buffer's port reads a half at an edge of the tile being loaded or of the last one.
   bool reads(std::uint64_t cycle, std::size_t half) const {

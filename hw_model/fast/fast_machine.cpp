@@ -26,12 +26,13 @@ FastMachine::FastMachine(const sc_core::sc_module_name& name, const MachineConfi
       sequencer_(config_, input_buffer_, store_, values_),
       ppu_(config_, input_buffer_, store_, output_),
       controller_(config_, dma_.port(DmaEngine::descriptors), [this] { return gather(); }),
-      registers_("registers", controller_) {
+      registers_("registers", controller_),
+      memo_(config_) {
   if (period_.value() != config_.period_ps()) throw ConfigError("the kernel's time resolution must be 1 ps");
   due_.fill(never);
   registers_.on_access([this] { before_access(); }, [this] { after_access(); });
   dma_.on_answer([this] {
-    wake(dma, dma_.next(std::max(edge_, last_edge()), period_));
+    wake(dma, dma_.next(std::max(edge_, last_edge())));
     wake_.notify(sc_core::SC_ZERO_TIME);
   });
   weight_buffer_.ask_reader([this](std::uint64_t edge, std::size_t half) { return loader_.reads(edge, half); });
@@ -43,11 +44,13 @@ FastMachine::FastMachine(const sc_core::sc_module_name& name, const MachineConfi
 }
 
 void FastMachine::set_values(bool on) {
+  values_on_ = on;
   values_.set_values(on);
   ppu_.set_values(on);
 }
 
 void FastMachine::set_timeline(Timeline* timeline) {
+  timeline_ = timeline;
   weight_buffer_.set_timeline(timeline);
   input_buffer_.set_timeline(timeline);
   output_.set_timeline(timeline);
@@ -81,8 +84,14 @@ void FastMachine::advance() {
     }
     if (edge > limit || must_wait_for_time(edge)) return sleep_until(edge);
     const std::uint64_t bursts = dma_.bursts();
+    const std::uint32_t job = job_.read().number;
     run_edge(edge);
-    if (dma_.bursts() != bursts) limit_known = false;  // Memory may have notified an event.
+    if (job_.read().number != job) {
+      repeat_layer();
+      limit_known = false;
+    }
+    // Memory may have notified an event, unless it is known to do nothing but answer.
+    if (dma_.bursts() != bursts && (memory_timing_ == nullptr || !answers_at_once_)) limit_known = false;
   }
 }
 
@@ -151,6 +160,7 @@ void FastMachine::run_edge(std::uint64_t edge) {
     wake(static_cast<Block>(block), next(static_cast<Block>(block), edge));
   }
   commit();
+  watch_layers();
 }
 
 void FastMachine::reset_blocks(std::uint64_t edge) {
@@ -172,6 +182,7 @@ void FastMachine::step(Block block, std::uint64_t edge) {
   switch (block) {
     case controller:
       step_controller(edge);
+      wake_dma(DmaEngine::descriptors, edge);
       break;
     case sequencer:
       sequencer_.step(edge, job_.read(),
@@ -186,23 +197,25 @@ void FastMachine::step(Block block, std::uint64_t edge) {
       break;
     case loader:
       loader_.step(edge, job_.read(), weight_level_.read(), tiles_released_.read());
-      if (write(tiles_loaded_, loader_.tiles_loaded())) wake(sequencer, edge + 1);
+      if (write(tiles_loaded_, loader_.tiles_loaded()) && sequencer_.waits()) wake(sequencer, edge + 1);
       if (write(weights_released_, loader_.fetches_released())) wake(weight_fill, edge + 1);
       break;
     case weight_fill:
       weight_buffer_.step(edge, job_.read(), weights_released_.read());
       if (write(weight_level_, weight_buffer_.level())) {
-        wake(loader, edge + 1);
-        wake(controller, edge + 1);
+        if (loader_.waits()) wake(loader, edge + 1);
+        if (weight_buffer_.level().complete != weight_level_.read().complete) wake(controller, edge + 1);
       }
+      wake_dma(DmaEngine::weights, edge);
       break;
     case input_fill:
       input_buffer_.step(edge, job_.read(), inputs_released());
       if (write(input_level_, input_buffer_.level())) {
-        wake(sequencer, edge + 1);
+        if (sequencer_.waits()) wake(sequencer, edge + 1);
         wake(ppu, edge + 1);
-        wake(controller, edge + 1);
+        if (input_buffer_.level().complete != input_level_.read().complete) wake(controller, edge + 1);
       }
+      wake_dma(DmaEngine::inputs, edge);
       break;
     case output:
       output_.step(edge, job_.read());
@@ -212,6 +225,7 @@ void FastMachine::step(Block block, std::uint64_t edge) {
         wake(controller, edge + 1);
       }
       if (write(residual_level_, output_.residual_level())) wake(ppu, edge + 1);
+      wake_dma(DmaEngine::outputs, edge);
       break;
     case ppu:
       sequencer_.words().drop_before(ppu_.vector());
@@ -220,7 +234,7 @@ void FastMachine::step(Block block, std::uint64_t edge) {
                  .input_level = input_level_.read(),
                  .residual_level = residual_level_.read(),
                  .visits_drained = visits_drained_.read()});
-      if (write(ppu_state_, ppu_.state())) wake(sequencer, edge + 1);
+      if (write(ppu_state_, ppu_.state()) && sequencer_.ending()) wake(sequencer, edge + 1);
       if (write(ppu_inputs_released_, ppu_.inputs_released())) wake(input_fill, edge + 1);
       wake(output, output_.next(edge));
       break;
@@ -230,7 +244,6 @@ void FastMachine::step(Block block, std::uint64_t edge) {
     case block_count:
       break;
   }
-  if (block != dma) wake(dma, dma_.next(edge, period_));
 }
 
 void FastMachine::step_controller(std::uint64_t edge) {
@@ -293,7 +306,7 @@ std::uint64_t FastMachine::next(Block block, std::uint64_t edge) const {
     case ppu:
       return next_ppu(edge);
     case dma:
-      return dma_.next(edge, period_);
+      return dma_.next(edge);
     case block_count:
       break;
   }
@@ -311,11 +324,13 @@ bool FastMachine::write(Wire<T>& wire, const T& value) {
     return false;
   }
   wire.next = value;
-  wire.written = true;
+  wire.written = written_ = true;
   return true;
 }
 
 void FastMachine::commit() {
+  if (!written_) return;
+  written_ = false;
   const auto take = [](auto&... wires) {
     const auto one = [](auto& wire) {
       if (wire.written) wire.now = wire.next;
@@ -339,6 +354,7 @@ Counters FastMachine::gather() const {
   sum.array_span = sequencer_.array_span();
   sum.saturations += values_.events().saturations;
   sum.nar_products += values_.events().nar_products;
+  sum += repeated_;
   return sum;
 }
 

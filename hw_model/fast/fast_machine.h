@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 #include <systemc>
 #include <tlm>
@@ -13,9 +14,11 @@
 #include "hw_model/fast/array_values.h"
 #include "hw_model/fast/fast_loader.h"
 #include "hw_model/fast/fast_sequencer.h"
+#include "hw_model/fast/layer_memo.h"
 #include "hw_model/machine_config.h"
 #include "hw_model/memory/dma.h"
 #include "hw_model/memory/fill_logic.h"
+#include "hw_model/memory/memory_timing.h"
 #include "hw_model/memory/output_logic.h"
 #include "hw_model/memory/output_store.h"
 #include "hw_model/ppu/ppu_logic.h"
@@ -44,6 +47,10 @@ class FastMachine : public sc_core::sc_module {
   void set_values(bool on);
   /// Receives what the machine does from now on; null: nobody.
   void set_timeline(Timeline* timeline);
+  /// The memory at the socket takes the times of `timing`, and nobody else makes it work: layers like earlier ones are
+  /// then not run again edge by edge if that makes no difference (LayerMemo). `timing` must outlive the machine. Null:
+  /// nothing is known of memory.
+  void set_memory_timing(const MemoryTiming* timing);
 
  private:
   /// In the order of their steps at an edge. Only two things depend on it: the controller takes the cause, and a buffer
@@ -70,6 +77,12 @@ class FastMachine : public sc_core::sc_module {
   void before_access();
   void after_access();
 
+  bool at_rest(std::uint64_t edge) const;
+  void watch_layers();
+  void repeat_layer();
+  bool quiet_until(std::uint64_t edge) const;
+  std::span<std::uint8_t> direct_memory();
+
   void run_edge(std::uint64_t edge);
   void step(Block block, std::uint64_t edge);
   void step_controller(std::uint64_t edge);
@@ -79,6 +92,8 @@ class FastMachine : public sc_core::sc_module {
   void reset_blocks(std::uint64_t edge);
   void wake(Block block, std::uint64_t edge) { due_[block] = std::min(due_[block], edge); }
   void wake_all(std::uint64_t edge) { due_.fill(edge); }
+  /// An engine may have got a request at this edge.
+  void wake_dma(DmaEngine engine, std::uint64_t edge) { wake(dma, std::max(dma_.next_request(engine), edge + 1)); }
   template <typename T>
   bool write(Wire<T>& wire, const T& value);
   void commit();
@@ -101,6 +116,7 @@ class FastMachine : public sc_core::sc_module {
   Wire<std::int64_t> weights_released_, array_inputs_released_, ppu_inputs_released_, tiles_loaded_, tiles_released_,
       visits_drained_;
   Wire<PpuState> ppu_state_;
+  bool written_ = false;  ///< Whether any of them has been, at this edge.
 
   DmaSocket dma_;
   FillLogic weight_buffer_, input_buffer_;
@@ -119,6 +135,14 @@ class FastMachine : public sc_core::sc_module {
   bool answers_at_once_ = false;                  ///< Memory's answers have all come with their requests.
   std::uint64_t counted_ = 0;                     ///< Edges up to which the controller has counted cycles.
   std::array<std::uint64_t, cause_count> counted_causes_{};
+
+  bool values_on_ = true;
+  Timeline* timeline_ = nullptr;
+  const MemoryTiming* memory_timing_ = nullptr;
+  LayerMemo memo_;
+  Counters repeated_;               ///< What the blocks would have counted in layers that were not run.
+  std::uint32_t watched_job_ = 0;   ///< The last one that watch_layers() has seen,
+  std::uint64_t watched_ends_ = 0;  ///< and ends of layers.
 };
 
 }  // namespace lpa::hw

@@ -337,6 +337,11 @@ bool FastSequencer::reads(std::uint64_t cycle, std::size_t half) const {
 
 void FastSequencer::count_run(const IssueRun& run, std::uint64_t from, std::uint64_t to) {
   const auto accesses = static_cast<std::uint64_t>(run_costs_.input_accesses);
+  if (from == run.start && to == run.last()) {
+    const auto vectors = static_cast<std::uint64_t>(run.count);
+    count_vectors(vectors, vectors * (accesses - 1 + run.stalled), vectors * (run.period - accesses - run.stalled));
+    return;
+  }
   struct Sum {
     std::uint64_t busy, input, psum;
   };
@@ -355,10 +360,13 @@ void FastSequencer::count_run(const IssueRun& run, std::uint64_t from, std::uint
   };
   const Sum a = before(from);
   const Sum b = before(to + 1);
-  const std::uint64_t vectors = b.busy - a.busy;
+  count_vectors(b.busy - a.busy, b.input - a.input, b.psum - a.psum);
+}
+
+void FastSequencer::count_vectors(std::uint64_t vectors, std::uint64_t input_waits, std::uint64_t psum_waits) {
   causes_[static_cast<std::size_t>(Cause::busy)] += vectors;
-  causes_[static_cast<std::size_t>(Cause::input_wait)] += b.input - a.input;
-  causes_[static_cast<std::size_t>(Cause::psum_wait)] += b.psum - a.psum;
+  causes_[static_cast<std::size_t>(Cause::input_wait)] += input_waits;
+  causes_[static_cast<std::size_t>(Cause::psum_wait)] += psum_waits;
   vectors_ += vectors;
   macs_ += vectors * run_costs_.macs;
   const auto count = static_cast<std::int64_t>(vectors);

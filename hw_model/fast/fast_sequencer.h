@@ -37,6 +37,10 @@ class FastSequencer {
   void reset(std::uint64_t cycle);
   /// The first edge after `cycle` at which step() would do anything if its inputs stay as they are.
   std::uint64_t next(std::uint64_t cycle) const;
+  /// Whether its inputs make a difference to the next step, and whether it has issued all vectors and looks at the
+  /// post-processing unit too.
+  bool waits() const { return phase_ != Phase::issuing; }
+  bool ending() const { return phase_ == Phase::ending; }
   /// Counts everything up to and with edge `cycle`, which must lie before the next step.
   void account(std::uint64_t cycle);
 
@@ -90,6 +94,7 @@ class FastSequencer {
   void end(std::uint64_t cycle, const Inputs& inputs);
   bool presents(std::uint64_t cycle) const;
   void count_run(const IssueRun& run, std::uint64_t from, std::uint64_t to);
+  void count_vectors(std::uint64_t vectors, std::uint64_t input_waits, std::uint64_t psum_waits);
 
   const MachineConfig& config_;
   std::uint64_t latency_;       ///< Edges from a vector's presentation to the last PE's sum.

@@ -12,8 +12,9 @@ struct DmaSocket::Transaction : tlm::tlm_generic_payload {
 
   Burst burst;
   bool complete = false;
-  bool orphaned = false;  ///< Launched before a reset: its completion is ignored.
-  sc_core::sc_time complete_at;
+  bool orphaned = false;            ///< Launched before a reset: its completion is ignored.
+  std::uint64_t complete_at = 0;    ///< ps
+  std::uint64_t complete_edge = 0;  ///< The first edge after it.
 };
 
 /// Memory manager: hands out transactions again when their last reference is gone.
@@ -41,7 +42,8 @@ class DmaSocket::Pool : public tlm::tlm_mm_interface {
 
 DmaSocket::DmaSocket(const sc_core::sc_module_name& name, const MachineConfig& config)
     : sc_module(name),
-      outstanding_(config.dma.outstanding),
+      outstanding_(static_cast<std::size_t>(config.dma.outstanding)),
+      period_(config.period_ps()),
       request_gate_(config.stall, StallPoint::dma_request),
       response_gate_(config.stall, StallPoint::dma_response),
       pool_(std::make_unique<Pool>()) {
@@ -53,9 +55,11 @@ DmaSocket::~DmaSocket() = default;
 void DmaSocket::step(std::uint64_t cycle, const sc_core::sc_time& now) {
   for (Engine& engine : engines_) engine.served = false;
   if (!response_gate_.closed(cycle)) {
-    for (Engine& engine : engines_) finish_oldest(engine, cycle, now);
+    for (Engine& engine : engines_) {
+      if (!engine.in_flight.empty()) finish_oldest(engine, cycle, now.value());
+    }
   }
-  if (open_request_ != nullptr || request_free_at_ > now || request_gate_.closed(cycle)) return;
+  if (open_request_ != nullptr || request_free_at_ > now.value() || request_gate_.closed(cycle)) return;
   for (std::size_t i = 0; i < engines_.size(); ++i) {
     Engine& engine = engines_[(next_engine_ + i) % engines_.size()];
     if (!engine.port.requests.ready(cycle) || !may_launch(engine)) continue;
@@ -66,7 +70,7 @@ void DmaSocket::step(std::uint64_t cycle, const sc_core::sc_time& now) {
 }
 
 bool DmaSocket::may_launch(const Engine& engine) const {
-  return !engine.port.requests.empty() && engine.in_flight.size() < static_cast<std::size_t>(outstanding_);
+  return !engine.port.requests.empty() && engine.in_flight.size() < outstanding_;
 }
 
 void DmaSocket::clear() {
@@ -81,22 +85,30 @@ void DmaSocket::clear() {
   next_engine_ = 0;
 }
 
-std::uint64_t DmaSocket::next(std::uint64_t cycle, const sc_core::sc_time& period) const {
+bool DmaSocket::at_rest(const sc_core::sc_time& now) const {
+  const auto rests = [](const Engine& engine) {
+    return engine.port.requests.empty() && engine.port.done.empty() && engine.in_flight.empty();
+  };
+  return !waits_for_memory() && !error_ && request_free_at_ <= now.value() && std::ranges::all_of(engines_, rests);
+}
+
+std::uint64_t DmaSocket::next(std::uint64_t cycle) const {
   std::uint64_t at = never;
   for (const Engine& engine : engines_) {
     if (!engine.in_flight.empty() && engine.in_flight.front()->complete) {
-      // The first edge after the response.
-      at = std::min<std::uint64_t>(at, engine.in_flight.front()->complete_at.value() / period.value() + 1);
+      at = std::min(at, engine.in_flight.front()->complete_edge);
     }
-    if (open_request_ == nullptr && may_launch(engine)) {
-      const std::uint64_t free = (request_free_at_.value() + period.value() - 1) / period.value();
-      at = std::min(at, std::max(free, engine.port.requests.ready_at()));
-    }
+    at = std::min(at, next_request(engine));
   }
   return std::max(at, cycle + 1);
 }
 
-void DmaSocket::finish_oldest(Engine& engine, std::uint64_t cycle, const sc_core::sc_time& now) {
+std::uint64_t DmaSocket::next_request(const Engine& engine) const {
+  if (open_request_ != nullptr || !may_launch(engine)) return never;
+  return std::max(request_free_edge_, engine.port.requests.ready_at());
+}
+
+void DmaSocket::finish_oldest(Engine& engine, std::uint64_t cycle, std::uint64_t now) {
   while (!engine.in_flight.empty()) {
     Transaction& oldest = *engine.in_flight.front();
     if (!oldest.complete || oldest.complete_at >= now) break;
@@ -156,7 +168,8 @@ void DmaSocket::launch(Engine& engine, std::uint64_t cycle, const sc_core::sc_ti
 
 void DmaSocket::end_request(const sc_core::sc_time& at) {
   open_request_ = nullptr;
-  request_free_at_ = at;
+  request_free_at_ = at.value();
+  request_free_edge_ = (request_free_at_ + period_ - 1) / period_;
 }
 
 void DmaSocket::complete(Transaction& transaction, const sc_core::sc_time& delay) {
@@ -166,7 +179,8 @@ void DmaSocket::complete(Transaction& transaction, const sc_core::sc_time& delay
     return;
   }
   transaction.complete = true;
-  transaction.complete_at = sc_core::sc_time_stamp() + delay;
+  transaction.complete_at = (sc_core::sc_time_stamp() + delay).value();
+  transaction.complete_edge = transaction.complete_at / period_ + 1;
 }
 
 tlm::tlm_sync_enum DmaSocket::nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,

@@ -36,13 +36,24 @@ class DmaSocket : public sc_core::sc_module {
   void step(std::uint64_t cycle, const sc_core::sc_time& now);
   /// Drops everything that is queued or in flight; what memory still answers is ignored.
   void clear();
-  /// The first edge after `cycle` at which step() would do anything, as far as is known; edge e lies at e * period.
-  std::uint64_t next(std::uint64_t cycle, const sc_core::sc_time& period) const;
+  /// The first edge after `cycle` at which step() would do anything, as far as is known; edge e lies at e periods of
+  /// the configuration's clock.
+  std::uint64_t next(std::uint64_t cycle) const;
+  /// The same of one engine's requests.
+  std::uint64_t next_request(DmaEngine engine) const {
+    return next_request(engines_[static_cast<std::size_t>(engine)]);
+  }
   /// Whether memory has yet to say when a request or a response ends. on_answer() is called when it does.
   bool waits_for_memory() const { return open_request_ != nullptr || unanswered_ > 0; }
   void on_answer(std::function<void()> call) { on_answer_ = std::move(call); }
   /// Whether the last step() took a burst of an engine, or handed one back.
   bool served(DmaEngine engine) const { return engines_[static_cast<std::size_t>(engine)].served; }
+
+  /// Whether nothing is queued, in flight or on its way to a requester, and a request could leave at `now`.
+  bool at_rest(const sc_core::sc_time& now) const;
+  /// The engine that is asked first for the next request.
+  std::size_t turn() const { return next_engine_; }
+  void set_turn(std::size_t engine) { next_engine_ = engine; }
 
   /// Address of the first transaction since reset that memory answered with an error.
   std::optional<std::uint64_t> error() const { return error_; }
@@ -62,21 +73,24 @@ class DmaSocket : public sc_core::sc_module {
     bool served = false;
   };
 
-  void finish_oldest(Engine& engine, std::uint64_t cycle, const sc_core::sc_time& now);
+  std::uint64_t next_request(const Engine& engine) const;
+  void finish_oldest(Engine& engine, std::uint64_t cycle, std::uint64_t now);
   bool may_launch(const Engine& engine) const;
   void launch(Engine& engine, std::uint64_t cycle, const sc_core::sc_time& now);
   void end_request(const sc_core::sc_time& at);
   void complete(Transaction& transaction, const sc_core::sc_time& delay);
   tlm::tlm_sync_enum nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
 
-  int outstanding_;
+  std::size_t outstanding_;
+  std::uint64_t period_;  ///< ps
   StallGate request_gate_, response_gate_;
   std::array<Engine, dma_engine_count> engines_;
   std::unique_ptr<Pool> pool_;
   std::function<void()> on_answer_;
   std::size_t next_engine_ = 0;
   const Transaction* open_request_ = nullptr;  ///< BEGIN_REQ sent, END_REQ not yet seen.
-  sc_core::sc_time request_free_at_;           ///< When the last END_REQ takes effect.
+  std::uint64_t request_free_at_ = 0;          ///< When the last END_REQ takes effect, ps.
+  std::uint64_t request_free_edge_ = 0;        ///< The first edge at which it has.
   std::size_t unanswered_ = 0;                 ///< Transactions whose response has not begun.
   std::optional<std::uint64_t> error_;
   std::uint64_t error_cycle_ = 0;

@@ -17,7 +17,8 @@ std::uint64_t now_ps() {
 
 /// From now to the given time; nothing if it is over.
 sc_core::sc_time from_now(std::uint64_t ps) {
-  return sc_core::sc_time::from_value(std::max(ps, now_ps()) - now_ps());
+  const std::uint64_t now = now_ps();
+  return sc_core::sc_time::from_value(std::max(ps, now) - now);
 }
 
 }  // namespace

@@ -34,6 +34,10 @@ class FillLogic {
   /// A byte of a fetch. `level` must say that it is there.
   std::uint8_t byte(std::int64_t fetch, std::int64_t offset) const { return data(fetch)[offset]; }
   const std::uint8_t* data(std::int64_t fetch) const { return halves_[static_cast<std::size_t>(fetch % 2)].data(); }
+  /// The half of a fetch, for whoever fills it without time. Nothing must be in it that is still needed.
+  std::uint8_t* half(std::int64_t fetch) { return halves_[static_cast<std::size_t>(fetch % 2)].data(); }
+  /// Whether nothing of what the buffer did before holds up a layer that starts at this edge.
+  bool at_rest(std::uint64_t cycle) const { return write_busy_until_ <= cycle + 1; }
   /// Counts the accesses that gather `bytes` bytes, `times` times.
   void count_read(std::int64_t bytes, std::int64_t times = 1) {
     reads_ += static_cast<std::uint64_t>(config_.accesses(bytes) * times);

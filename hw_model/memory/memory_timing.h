@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "hw_model/machine_config.h"
@@ -24,6 +25,10 @@ class MemoryTiming {
   /// A transaction arrives at `arrival` (ps since the start), not before any earlier one. Returns when its response
   /// begins (ps, not before `arrival`).
   virtual std::uint64_t serve(std::uint64_t address, std::uint64_t bytes, bool write, std::uint64_t arrival) = 0;
+  /// The time (ps) from which on nothing that was served before delays an answer any more. Transactions that arrive
+  /// from then on are answered as they were at any other time of rest: when, depends on their distances and sizes only.
+  /// None: there is no such time.
+  virtual std::optional<std::uint64_t> rests_from() const { return std::nullopt; }
   virtual std::vector<MemoryStatistic> statistics() const { return {}; }
 };
 

@@ -93,7 +93,7 @@ void OutputLogic::request_residual(std::uint64_t cycle) {
     const auto half = static_cast<std::size_t>(reading_->index() % 2);
     level_.fetch[half] = reading_->index();
     level_.bytes[half] = 0;
-    residuals_[half].resize(std::max(residuals_[half].size(), static_cast<std::size_t>(total)));
+    residual_room(reading_->index(), total);
     first_read_ = cycle;
   }
   const std::int64_t position = tiling.band_first_row(reading_->pass().band) * d.out_w + requested_ / segment;
@@ -165,6 +165,12 @@ void OutputLogic::end_visit(std::uint64_t cycle) {
   }
   first_write_ = 0;
   ++written_visit_;
+}
+
+std::uint8_t* OutputLogic::residual_room(std::int64_t visit, std::int64_t bytes) {
+  auto& half = residuals_[static_cast<std::size_t>(visit % 2)];
+  half.resize(std::max(half.size(), static_cast<std::size_t>(bytes)));
+  return half.data();
 }
 
 std::vector<std::uint8_t> OutputLogic::segment_storage() {

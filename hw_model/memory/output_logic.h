@@ -36,9 +36,12 @@ class OutputLogic {
 
   std::int64_t visits_drained() const { return drained_; }
   const FillLevel& residual_level() const { return level_; }  ///< "Fetch" v is the residual of visit v.
-  std::uint8_t residual(std::int64_t visit, std::int64_t offset) const {
-    return residuals_[static_cast<std::size_t>(visit % 2)][static_cast<std::size_t>(offset)];
+  /// The residual operand of a visit, as far as residual_level() says.
+  const std::uint8_t* residuals(std::int64_t visit) const {
+    return residuals_[static_cast<std::size_t>(visit % 2)].data();
   }
+  /// Room for the residual operand of a visit, for whoever fills it without time.
+  std::uint8_t* residual_room(std::int64_t visit, std::int64_t bytes);
   /// Storage for a segment's bytes: what a sent one has left, if anything. Empty.
   std::vector<std::uint8_t> segment_storage();
   /// The post-processing unit has begun a visit at this edge.

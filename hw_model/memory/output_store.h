@@ -26,8 +26,8 @@ class OutputStore {
   std::uint8_t* words(std::int64_t visit, std::int64_t position) {
     return &words_[static_cast<std::size_t>(visit % 2)][static_cast<std::size_t>(position * lanes_)];
   }
-  std::uint8_t word(std::int64_t visit, std::int64_t position, std::int64_t channel) const {
-    return words_[static_cast<std::size_t>(visit % 2)][static_cast<std::size_t>(position * lanes_ + channel)];
+  const std::uint8_t* words(std::int64_t visit, std::int64_t position) const {
+    return &words_[static_cast<std::size_t>(visit % 2)][static_cast<std::size_t>(position * lanes_)];
   }
 
   /// Counts the accesses that move `bytes` bytes, `times` times.

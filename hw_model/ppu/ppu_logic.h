@@ -10,8 +10,7 @@
 #include "hw_model/memory/fill_logic.h"
 #include "hw_model/memory/output_logic.h"
 #include "hw_model/memory/output_store.h"
-#include "hw_model/ppu/ppu_datapath.h"
-#include "hw_model/ppu/row_datapath.h"
+#include "hw_model/ppu/ppu_values.h"
 
 namespace lpa::hw {
 
@@ -44,11 +43,13 @@ class PpuLogic {
   /// The encoded vector that the unit is at: it can go on when words_ready is larger.
   std::int64_t vector() const { return words_before_ + position_; }
   /// Off: results are zeros, whatever the operands; nothing else changes.
-  void set_values(bool on) { values_ = on; }
+  void set_values(bool on) { computes_ = on; }
+  PpuValues& values() { return values_; }
   void set_timeline(Timeline* timeline) { timeline_ = timeline; }
-  std::uint64_t elements() const { return elements_; }        ///< Lane-cycles of work done.
-  std::uint64_t saturations() const { return saturations_; }  ///< Sums of the unit's adder that did not fit.
-  std::uint64_t nar_operands() const { return nar_operands_; }
+  std::uint64_t elements() const { return elements_; }  ///< Lane-cycles of work done.
+  /// Sums of the unit's adder that did not fit.
+  std::uint64_t saturations() const { return values_.events().saturations; }
+  std::uint64_t nar_operands() const { return values_.events().nar_products; }
 
  private:
   /// Whether all visits of the layer are done, or there is no layer.
@@ -56,45 +57,34 @@ class PpuLogic {
   void start(const Job& job);
   void work(std::uint64_t cycle, const Inputs& inputs);
   PpuState operands(const Inputs& inputs) const;
-  std::int64_t element_cost() const;
-  std::uint8_t compute();
-  std::uint8_t operate();
-  std::uint8_t pool();
-  std::uint8_t of_row();
-  std::int64_t input_row() const;
-  std::uint8_t input_word(std::int64_t y, std::int64_t x, std::int64_t channel) const;
-  std::uint8_t residual_word() const;
-  void store(std::uint64_t cycle, std::uint8_t word);
+  void enter_visit();
   void finish_position(std::uint64_t cycle);
   void finish_visit(std::uint64_t cycle);
 
   int lanes_;
-  const formats::Arithmetic& arithmetic_;
-  PpuConverters converters_;
   FillLogic& input_buffer_;
   OutputStore& store_;
   OutputLogic& output_;
+  PpuValues values_;
   StallGate gate_;
-  bool values_ = true;
+  bool computes_ = true;
 
   const Schedule* schedule_ = nullptr;
   std::optional<VisitCursor> visit_;
-  std::optional<PpuDatapath> datapath_;
-  std::optional<RowDatapath> row_datapath_;  ///< Of a layer that works on rows.
   std::uint32_t job_number_ = 0;
   bool started_ = false;  ///< At the last edge: the next one says what the unit waits for.
   PpuState state_ = PpuState::idle;
   std::int64_t inputs_released_ = 0;
-  std::int64_t window_ = 1;        ///< Positions of a pool's window.
-  std::int64_t credit_ = 0;        ///< Lane-cycles spent on the element at hand.
+  std::int64_t credit_ = 0;        ///< Lane-cycles spent on the position at hand.
   std::int64_t position_ = 0;      ///< Of the visit.
-  std::int64_t channel_ = 0;       ///< Of the n-tile.
   std::int64_t words_before_ = 0;  ///< Encoded vectors of earlier visits.
-  std::vector<std::uint8_t> segment_;
-  std::vector<std::uint8_t> row_, row_result_;  ///< Words of the position at hand.
   std::uint64_t elements_ = 0;
-  std::uint64_t saturations_ = 0, nar_operands_ = 0;
-  formats::AccumulateEvents events_before_;  ///< Of earlier layers.
+
+  // Of the visit.
+  std::int64_t position_cost_ = 1;  ///< Lane-cycles of a position.
+  std::int64_t result_bytes_ = 0;   ///< Of a position.
+  std::int64_t addend_bytes_ = 0;
+  std::uint64_t address_ = 0;  ///< Of the results of its first position.
 
   Timeline* timeline_ = nullptr;
   std::uint64_t visit_begin_ = 0;  ///< Edge of the visit's first element; 0: none yet.

@@ -58,13 +58,15 @@ int NetworkBuilder::append(const NodeReader& node, const std::string& name, Oper
   held_ += held(network_.nodes.back());
   if (held_ > max_held_)
     node.fail(
-        fmt::format("the network moves or adds more than {} elements in all (supported: up to that many)", max_held_));
+        fmt::format("the network's moves and added constants have more than {} elements in all (supported: up to "
+                    "that many)",
+                    max_held_));
   return value;
 }
 
 int NetworkBuilder::append_constant(const NodeReader& node, const std::string& name, Tensor tensor) {
-  const int copy = constants_[name]++;
-  const std::string unique = copy == 0 ? name : fmt::format("{}_{}", name, copy);
+  std::string unique = name;
+  for (int copy = 1; !names_.insert(unique).second; ++copy) unique = fmt::format("{}_{}", name, copy);
   Shape shape = tensor.shape;
   const int value = append(node, unique, workloads::Constant{std::move(tensor)}, {}, std::move(shape));
   network_.nodes.back().name = unique;

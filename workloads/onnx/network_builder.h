@@ -3,7 +3,7 @@
 
 #include <cstdint>
 #include <string>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "workloads/network.h"
@@ -33,7 +33,7 @@ class NetworkBuilder {
   /// Appends a node named after the ONNX node and its value; that value. `name` is the value's.
   int append(const NodeReader& node, const std::string& name, Operator attributes, std::vector<int> inputs,
              Shape shape);
-  /// A value that does not depend on the input, under a name that no other value has.
+  /// A value that does not depend on the input, under a name that no other such value has.
   int append_constant(const NodeReader& node, const std::string& name, Tensor tensor);
   /// The value in another shape: a Reshape, or the value itself or one that it is a Reshape of.
   int reshape(const NodeReader& node, const std::string& name, int value, Shape shape);
@@ -79,8 +79,8 @@ class NetworkBuilder {
   std::vector<int> pending_, uses_;  ///< Of a value: uses to come, and by nodes that are there.
   std::vector<bool> given_up_;       ///< Of a value.
   std::int64_t max_held_;
-  std::int64_t held_ = 0;                           ///< Elements of all tables and constants.
-  std::unordered_map<std::string, int> constants_;  ///< How many constants have been given that name.
+  std::int64_t held_ = 0;                  ///< Elements of all tables and constants.
+  std::unordered_set<std::string> names_;  ///< Of constants.
 };
 
 }  // namespace lpa::workloads::detail

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "hw_model/control/schedule.h"
 #include "tests/hw_model/layer_builder.h"
 
 namespace lpa::hw {
@@ -165,6 +166,92 @@ TEST(Descriptor, NTilesMustCutTheOutputAtBytes) {
   config.array.columns = 2;
   d.block_tiles = 2;
   EXPECT_EQ(refused(d, config), "");
+}
+
+TEST(Descriptor, ProductsOfMapsHaveByteWordsAndAWindowOfOne) {
+  for (const WeightLayout layout : {WeightLayout::rows, WeightLayout::columns}) {
+    Descriptor d = test::gemm({}, 10, 10, 10);
+    d.weight_layout = static_cast<std::int64_t>(layout);
+    d.weight_pitch = 10;
+    EXPECT_EQ(refused(d), "");
+    d.groups = 2;
+    EXPECT_EQ(refused(d), "weight_layout");
+    d.groups = 1;
+    d.weight = {4, 1, 2, 0, 0};
+    EXPECT_EQ(refused(d), "weight.bits");
+    d = test::gemm({}, 10, 10, 10);
+    d.weight_layout = static_cast<std::int64_t>(layout);
+    d.kernel_h = 2;
+    EXPECT_EQ(refused(d), "kernel_h");
+  }
+}
+
+TEST(Descriptor, GroupsDivideTheChannels) {
+  Descriptor d = test::gemm({}, 10, 12, 6);
+  for (const std::int64_t groups : {1, 2, 3, 6}) {
+    d.groups = groups;
+    EXPECT_EQ(refused(d), "");
+  }
+  d.groups = 4;
+  EXPECT_EQ(refused(d), "groups") << "of the inputs";
+  d = test::gemm({}, 10, 6, 12);
+  d.groups = 4;
+  EXPECT_EQ(refused(d), "groups") << "of the outputs";
+}
+
+TEST(Descriptor, TablesComeWithProductsAndCopiesThatAddNothing) {
+  Descriptor d = test::gemm({}, 10, 10, 10);
+  d.flags = flag_table;
+  d.encoded = {4, 1, 2, 0, 0};
+  EXPECT_EQ(refused(d), "") << "a table may change the format";
+  EXPECT_EQ(d.parameter_bytes(), 16);
+  d.flags |= flag_addend;
+  EXPECT_EQ(refused(d), "flags");
+  d.flags = flag_table;
+  d.op = static_cast<std::int64_t>(LayerOp::copy);
+  d.block_tiles = 1;
+  d.output.sf = 5;
+  EXPECT_EQ(refused(d), "");
+  EXPECT_EQ(d.parameter_bytes(), 256);
+  d.flags = 0;
+  EXPECT_EQ(refused(d), "output.sf");
+  d.output.sf = 0;
+  d.op = static_cast<std::int64_t>(LayerOp::softmax);
+  EXPECT_EQ(refused(d), "");
+  d.flags = flag_table;
+  EXPECT_EQ(refused(d), "flags");
+}
+
+TEST(Descriptor, ParametersMustFitTheirMemory) {
+  MachineConfig config;
+  config.ppu.parameter_kib = 1;
+  Descriptor d = test::gemm(config, 4, 128, 128);
+  d.block_tiles = 1;
+  d.op = static_cast<std::int64_t>(LayerOp::layer_norm);
+  EXPECT_EQ(d.parameter_bytes(), 1024);
+  EXPECT_EQ(refused(d, config), "");
+  d = test::gemm(config, 4, 129, 129);
+  d.op = static_cast<std::int64_t>(LayerOp::layer_norm);
+  EXPECT_EQ(refused(d, config), "in_c (capacity)");
+  d.parameter_address = (std::int64_t{256} << 20) - 1000;
+  EXPECT_EQ(refused(d), "parameter_address");
+}
+
+TEST(Descriptor, TheLastProductOfABatchMustBeWithinMemory) {
+  const std::int64_t end = std::int64_t{256} << 20;
+  Descriptor d = test::gemm({}, 10, 10, 10);
+  d.batch = 3;
+  d.output_stride = 1000;
+  d.output_address = end - 2 * 1000 - 100;
+  EXPECT_EQ(refused(d), "");
+  d.output_address += 1;
+  EXPECT_EQ(refused(d), "output_address");
+  d.output_address = test::output_at;
+  d.weight_stride = 4096;
+  d.weight_address = end - 2 * 4096 - Tiling(d, {}).weight_bytes();
+  EXPECT_EQ(refused(d), "");
+  d.weight_address += 1;
+  EXPECT_EQ(refused(d), "weight_address");
 }
 
 }  // namespace

@@ -148,5 +148,100 @@ TEST(Schedule, AFetchThatIsStillThereIsNotRepeated) {
   }
 }
 
+/// Whether the word (k, n) of a tile's operand is the byte of memory at `address`.
+void expect_word_at(const Schedule& schedule, const TileCursor& tile, std::int64_t k, std::int64_t column,
+                    std::int64_t address) {
+  const Fetch& fetch = schedule.weight_fetches()[static_cast<std::size_t>(tile.weight_fetch())];
+  const std::int64_t offset = tile.weight_offset(k) + column * tile.column_stride();
+  EXPECT_LT(offset, tile.weights_end());
+  EXPECT_LE(tile.weights_end(), fetch.bytes);
+  EXPECT_EQ(fetch.address_of(offset), address);
+}
+
+TEST(Schedule, OperandsInMemoryAreFoundByRowsAndByColumns) {
+  const MachineConfig config;
+  for (const WeightLayout layout : {WeightLayout::rows, WeightLayout::columns}) {
+    for (const std::int64_t k_block : {50, 16}) {
+      Descriptor d = test::gemm(config, 20, 21, 50);
+      d.weight_layout = static_cast<std::int64_t>(layout);
+      d.weight_pitch = 77;
+      d.batch = 3;
+      d.weight_stride = 9000;
+      d.k_block = k_block;
+      d.block_tiles = k_block == 50 ? 2 : 1;
+      ASSERT_FALSE(check(d, config));
+      const Schedule schedule(d, config);
+      const Tiling& t = schedule.tiling();
+      for (TileCursor tile(schedule); !tile.done(); tile.next()) {
+        EXPECT_FALSE(tile.has_biases());
+        const std::int64_t base = d.weight_address + tile.visit().pass().batch * d.weight_stride;
+        const std::int64_t first_k = t.k_begin(tile.k_tile());
+        for (std::int64_t k = first_k; k < first_k + t.k_rows(tile.k_tile()); ++k) {
+          for (std::int64_t column = 0; column < t.tile_columns(tile.visit().n_tile()); ++column) {
+            const std::int64_t n = tile.visit().n_tile() * 8 + column;
+            expect_word_at(schedule, tile, k, column, base + (layout == WeightLayout::rows ? k * 77 + n : n * 77 + k));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Schedule, ABatchRepeatsTheProductOnItsOwnAddresses) {
+  const MachineConfig config;
+  Descriptor d = test::gemm(config, 12, 20, 16);
+  const Schedule one(d, config);
+  d.batch = 4;
+  d.input_stride = 1000;
+  d.weight_stride = 5000;
+  const Schedule four(d, config);
+  EXPECT_EQ(four.visits(), 4 * one.visits());
+  EXPECT_EQ(four.vectors(), 4 * one.vectors());
+  ASSERT_EQ(four.input_fetches().size(), 4 * one.input_fetches().size());
+  ASSERT_EQ(four.weight_fetches().size(), 4 * one.weight_fetches().size());
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(four.input_fetches()[i].address, d.input_address + static_cast<std::int64_t>(i) * 1000);
+    EXPECT_EQ(four.weight_fetches()[i].address, d.weight_address + static_cast<std::int64_t>(i) * 5000);
+    EXPECT_EQ(four.passes()[i].batch, static_cast<std::int64_t>(i));
+  }
+}
+
+TEST(Schedule, OnlyTheChannelsInUseAreFetched) {
+  const MachineConfig config;
+  Descriptor d = test::gemm(config, 6, 8, 5);
+  d.input = {4, 1, 2, 0, 0};
+  d.input_pitch = 20;
+  d.input_channel = 7;  // Words 7 to 11: the high half of byte 3, bytes 4 and 5.
+  const Schedule schedule(d, config);
+  const Fetch& fetch = schedule.input_fetches().front();
+  EXPECT_EQ(fetch.bytes, 6 * 3);
+  EXPECT_EQ(schedule.tiling().pixel_bytes(), 3);
+  EXPECT_EQ(schedule.tiling().channel_bit(0), 4);
+  for (std::int64_t pixel = 0; pixel < 6; ++pixel) {
+    EXPECT_EQ(fetch.address_of(3 * pixel + 1), d.input_address + 20 * pixel + 3 + 1);
+    EXPECT_EQ(fetch.contiguous(3 * pixel + 1), 2);
+  }
+  d.input_channel = 0;
+  d.in_c = 40;
+  const Schedule whole(d, config);
+  EXPECT_EQ(whole.input_fetches().front().contiguous(7), 6 * 20 - 7) << "whole pixels are one piece";
+}
+
+TEST(Schedule, OnlyTheBlocksOfGroupsCountAsMacs) {
+  const MachineConfig config;
+  for (const std::int64_t groups : {1, 2, 4, 8}) {
+    Descriptor d = test::gemm(config, 4, 24, 8);
+    d.kernel_w = 3;
+    d.in_w = d.out_w = 5;
+    d.groups = groups;
+    const Tiling t(d, config);
+    std::int64_t macs = 0;
+    for (std::int64_t n_tile = 0; n_tile < t.n_tiles; ++n_tile) {
+      for (std::int64_t k_tile = 0; k_tile < t.k_tiles; ++k_tile) macs += t.vector_macs(n_tile, k_tile);
+    }
+    EXPECT_EQ(macs, 24 * 3 * 8 / groups);
+  }
+}
+
 }  // namespace
 }  // namespace lpa::hw

@@ -47,14 +47,25 @@ struct Coverage {
   }
 };
 
+/// Runs a case on the pin-level model and on the fast one, with and without a timeline. How they differ.
+std::string compare(const Case& test, Record& expected) {
+  RunningCase pin(test, ModelKind::pin);
+  RunningCase fast(test, ModelKind::fast);
+  RunningCase untraced(test, ModelKind::fast, false);
+  expected = pin.take();
+  std::string what = difference(expected, fast.take());
+  const std::string without_timeline = difference(expected, untraced.take());
+  if (what.empty() && !without_timeline.empty()) what = "without a timeline, " + without_timeline;
+  return what;
+}
+
 /// The case of these choices, and how the models differ on it.
 std::string try_case(const std::vector<std::uint32_t>& choices, Case& test) {
   Choices given(choices);
   test = lpa::test::make_case(given);
   if (test.layers.empty()) return {};
-  RunningCase pin(test, ModelKind::pin);
-  RunningCase fast(test, ModelKind::fast);
-  return difference(pin.take(), fast.take());
+  Record expected;
+  return compare(test, expected);
 }
 
 /// Lowers one choice after the other as long as the models still differ.
@@ -97,10 +108,8 @@ int run(std::uint64_t seed, std::uint64_t count, bool progress) {
     Choices choices(seed + i);
     const Case test = lpa::test::make_case(choices);
     if (test.layers.empty()) continue;
-    RunningCase pin(test, ModelKind::pin);
-    RunningCase fast(test, ModelKind::fast);
-    const Record expected = pin.take();
-    if (const std::string what = difference(expected, fast.take()); !what.empty()) {
+    Record expected;
+    if (!compare(test, expected).empty()) {
       report(seed + i, choices.made());
       return 1;
     }

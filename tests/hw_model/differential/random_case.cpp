@@ -305,6 +305,18 @@ bool add_layer(Choices& c, std::mt19937_64& random, bool large, Case& test, Allo
   return true;
 }
 
+/// The same layers again, with results elsewhere and, perhaps, other inputs: the fast model may know what they take.
+void repeat_layers(Choices& c, Case& test, Allocator& allocator) {
+  const std::vector<Descriptor> layers = test.layers;
+  for (Descriptor d : layers) {
+    d.output_address = allocator.take(c, tensor_bytes(d, d.out_h * d.out_w, d.output_pitch, d.output_stride));
+    d.input_address += c.pick({0, 64, 1024, 3});
+    if (allocator.next() > std::int64_t{test.config.memory.mib} << 20) return;
+    test.layers.push_back(d);
+    test.end_address = static_cast<std::uint64_t>(allocator.next());
+  }
+}
+
 }  // namespace
 
 Case make_case(Choices& c) {
@@ -333,6 +345,7 @@ Case make_case(Choices& c) {
   }
   if (c.chance(1, 3)) test.interference.look_after = c.draw(1, 3000);
   if (c.chance(1, 6)) test.interference.reset_after = c.draw(1, 3000);
+  if (c.chance(1, 2)) repeat_layers(c, test, allocator);
   return test;
 }
 

@@ -68,8 +68,9 @@ hw::Counters run_layers(Host& host, const Case& test, Record& record) {
   return host.read_counters();
 }
 
-Record run(const Case& test, driver::ModelKind model) {
+Record run(const Case& test, driver::ModelKind model, bool traced) {
   Record record;
+  record.traced = traced;
   SliceList timeline;
   sc_core::sc_report_handler::set_actions(sc_core::SC_INFO, sc_core::SC_DO_NOTHING);  // "Simulation stopped by user"
   try {
@@ -79,7 +80,7 @@ Record run(const Case& test, driver::ModelKind model) {
           record.end_ps = sc_core::sc_time_stamp().value();
           record.words = host.read_memory(test.output_address, test.end_address - test.output_address);
         });
-    system.set_timeline(&timeline);
+    if (traced) system.set_timeline(&timeline);
     system.run();
   } catch (const std::exception& error) {
     record.error = error.what();
@@ -152,6 +153,7 @@ void send(const Record& record, int file) {
     out.bytes(values.data(), sizeof values);
   }
   out.bytes(&record.end_ps, sizeof record.end_ps);
+  out.bytes(&record.traced, sizeof record.traced);
   out.list(record.slices);
 }
 
@@ -163,7 +165,7 @@ bool receive(Record& record, int file) {
   const bool complete = in.list(record.error) && in.list(record.refusal) && in.list(record.words) &&
                         in.bytes(&looked, sizeof looked) && in.bytes(look.data(), sizeof look) &&
                         in.bytes(last.data(), sizeof last) && in.bytes(&record.end_ps, sizeof record.end_ps) &&
-                        in.list(record.slices);
+                        in.bytes(&record.traced, sizeof record.traced) && in.list(record.slices);
   if (looked) record.look = hw::from_registers(look);
   record.counters = hw::from_registers(last);
   return complete;
@@ -187,9 +189,18 @@ std::string describe(const hw::Slice& s) {
                      hw::cause_names[static_cast<std::size_t>(s.cause)], s.begin, s.end, s.index, s.n_tile, s.k_tile);
 }
 
+std::string slice_difference(const std::vector<hw::Slice>& pin, const std::vector<hw::Slice>& fast) {
+  for (std::size_t i = 0; i < std::min(pin.size(), fast.size()); ++i) {
+    if (pin[i] == fast[i]) continue;
+    return fmt::format("slice {}: pin {}; fast {}", i, describe(pin[i]), describe(fast[i]));
+  }
+  if (pin.size() != fast.size()) return fmt::format("pin has {} slices, fast {}", pin.size(), fast.size());
+  return {};
+}
+
 }  // namespace
 
-RunningCase::RunningCase(const Case& test, driver::ModelKind model) {
+RunningCase::RunningCase(const Case& test, driver::ModelKind model, bool traced) {
   std::array<int, 2> ends{};
   if (::pipe(ends.data()) != 0) throw std::runtime_error("no pipe");
   pid_ = ::fork();
@@ -197,7 +208,7 @@ RunningCase::RunningCase(const Case& test, driver::ModelKind model) {
   if (pid_ == 0) {
     ::close(ends[0]);
     ::alarm(120);  // A model that never comes to an end.
-    send(run(test, model), ends[1]);
+    send(run(test, model, traced), ends[1]);
     _exit(0);
   }
   ::close(ends[1]);
@@ -225,12 +236,8 @@ std::string difference(const Record& pin, const Record& fast) {
   if (pin.refusal != fast.refusal) {
     return fmt::format("a descriptor: pin says '{}', fast '{}'", pin.refusal, fast.refusal);
   }
-  for (std::size_t i = 0; i < std::min(pin.slices.size(), fast.slices.size()); ++i) {
-    if (pin.slices[i] == fast.slices[i]) continue;
-    return fmt::format("slice {}: pin {}; fast {}", i, describe(pin.slices[i]), describe(fast.slices[i]));
-  }
-  if (pin.slices.size() != fast.slices.size()) {
-    return fmt::format("pin has {} slices, fast {}", pin.slices.size(), fast.slices.size());
+  if (pin.traced && fast.traced) {
+    if (std::string text = slice_difference(pin.slices, fast.slices); !text.empty()) return text;
   }
   if (pin.look.has_value() && fast.look.has_value()) {
     const std::string text = counter_difference(*pin.look, *fast.look, true);

@@ -19,13 +19,15 @@ struct Record {
   std::optional<hw::Counters> look;  ///< What the host saw while the machine ran.
   hw::Counters counters;             ///< At the end.
   std::uint64_t end_ps = 0;          ///< Simulated time at the interrupt.
+  bool traced = true;                ///< Whether the machine was asked for slices.
   std::vector<hw::Slice> slices;     ///< In order of track and begin.
 };
 
 /// A run that has been started; see take().
 class RunningCase {
  public:
-  RunningCase(const Case& test, driver::ModelKind model);
+  /// `traced`: with a timeline. Without one the fast model need not run layers that it knows.
+  RunningCase(const Case& test, driver::ModelKind model, bool traced = true);
   Record take();
 
  private:

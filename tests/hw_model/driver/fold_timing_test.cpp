@@ -182,7 +182,7 @@ TEST(ArraySpanTiming, OfTheReferenceMachinesLongTilesIsTheirVectorsAndOneFillAnd
   test::MachineBench bench(config);
   bench.run([&](Host& host) {
     const Counters counters = host.run(test::descriptor_at, {write_layer(host, config, 40, 24, 32)});
-    EXPECT_EQ(counters.array_span, 12u * 40 + 8 + 8 + 8 - 1) << "12 tiles of 40, R, and R + C + 1 less 2";
+    EXPECT_EQ(counters.array_span, 12u * 40 + 8 + 8 + 8 - 1) << "T * M + 2R + C - 1";
   });
 }
 

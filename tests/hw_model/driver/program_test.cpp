@@ -94,5 +94,64 @@ TEST(Compile, SaysWhatDoesNotFitIntoMemory) {
   }
 }
 
+TEST(PackWeights, SurroundsGroupsWithZeros) {
+  const hw::MachineConfig config;
+  hw::Descriptor d = test::gemm(config, 1, 4, 4);
+  d.groups = 2;
+  const std::vector<Word> words{0x11, 0x12, 0x21, 0x22, 0x31, 0x32, 0x41, 0x42};  // [n][k of the group]
+  const std::vector<formats::BiasTerm> bias(4);
+  const std::vector<std::uint8_t> bytes = pack_weights(d, config, words.data(), bias.data());
+  EXPECT_EQ(std::vector<std::uint8_t>(bytes.begin() + 4 * 8, bytes.end()),
+            (std::vector<std::uint8_t>{0x11, 0x21, 0, 0,  // k = 0
+                                       0x12, 0x22, 0, 0,  //
+                                       0, 0, 0x31, 0x41,  //
+                                       0, 0, 0x32, 0x42}));
+}
+
+/// A depthwise 3x3 convolution.
+struct Depthwise {
+  explicit Depthwise(int channels, int weight_bits = 8) {
+    workloads::Layer layer;
+    layer.name = "depthwise";
+    layer.geometry = {.in_h = 6,
+                      .in_w = 6,
+                      .in_c = channels,
+                      .out_h = 4,
+                      .out_w = 4,
+                      .out_c = channels,
+                      .kernel_h = 3,
+                      .kernel_w = 3,
+                      .groups = channels};
+    graph.in_h = graph.in_w = 6;
+    graph.in_c = channels;
+    graph.layers.push_back(layer);
+    lpq::QuantizedLayer quantized;
+    quantized.weight = {weight_bits, 0, weight_bits - 1, 0};
+    quantized.encoded = quantized.output = model.input = {8, 1, 3, 0};
+    quantized.weights.assign(static_cast<std::size_t>(9 * channels), 1);
+    quantized.bias.resize(static_cast<std::size_t>(channels));
+    model.layers.push_back(quantized);
+  }
+  std::vector<hw::Descriptor> descriptors() const { return compile({}, graph, model).descriptors.front(); }
+
+  workloads::LayerGraph graph;
+  lpq::QuantizedModel model;
+};
+
+TEST(Compile, GroupsFillTheLanesAndFollowEachOtherAsABatch) {
+  const auto list = Depthwise(24).descriptors();
+  ASSERT_EQ(list.size(), 1u);
+  EXPECT_EQ(list[0].groups, 8);
+  EXPECT_EQ(list[0].in_c, 8);
+  EXPECT_EQ(list[0].batch, 3);
+  EXPECT_EQ(list[0].input_stride, 8);
+  EXPECT_EQ(list[0].output_stride, 8);
+  const auto packed = Depthwise(24, 4).descriptors();
+  ASSERT_EQ(packed.size(), 2u) << "16 lanes: 16 groups, and the 8 that are left";
+  EXPECT_EQ(packed[0].groups, 16);
+  EXPECT_EQ(packed[1].groups, 8);
+  EXPECT_EQ(packed[1].input_channel, 16);
+}
+
 }  // namespace
 }  // namespace lpa::driver

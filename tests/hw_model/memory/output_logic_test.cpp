@@ -110,7 +110,7 @@ TEST_F(OutputLogicTest, ResidualsOfTwoVisitsAreFetchedAhead) {
   EXPECT_EQ(requests, 16u) << "eight positions of visits 0 and 1; visit 2 needs the half of visit 0";
   EXPECT_TRUE(logic->residual_level().has(1, 64));
   EXPECT_FALSE(logic->residual_level().has(2, 1));
-  EXPECT_EQ(logic->residual(1, 63), 7);
+  EXPECT_EQ(logic->residuals(1)[63], 7);
   result(7, 0, true);
   step();
   acknowledge(take());

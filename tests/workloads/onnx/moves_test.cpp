@@ -357,8 +357,9 @@ TEST(Moves, TablesThatAreNeededAreBoundedInAll) {
   const int kept = move();
   builder.expect(kept, 1);
   move();
-  EXPECT_THAT(message_of<InputError>(move),
-              HasSubstr("f: node 'n' (Transpose): the network moves or adds more than 100 elements in all"));
+  EXPECT_THAT(
+      message_of<InputError>(move),
+      HasSubstr("f: node 'n' (Transpose): the network's moves and added constants have more than 100 elements in all"));
   builder.consume(kept, 1);
 }
 
