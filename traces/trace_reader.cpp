@@ -1,24 +1,19 @@
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <map>
-#include <system_error>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "quant/formats/format_error.h"
 #include "traces/csv.h"
-#include "traces/json.h"
+#include "traces/json_fields.h"
 #include "traces/trace.h"
 #include "workloads/input_error.h"
 #include "workloads/input_file.h"
-#include "workloads/nearest.h"
 
 namespace lpa::traces {
 namespace {
 
-using formats::LpFormat;
 using workloads::Activation;
 using workloads::InputError;
 using workloads::Layer;
@@ -28,134 +23,6 @@ using workloads::MatrixPlaces;
 
 constexpr int schema_version = 1;
 constexpr std::uint64_t largest_file = std::uint64_t{256} << 20;
-
-/// A part of the file, for messages.
-struct Place {
-  const std::filesystem::path& file;
-  std::size_t line;
-  std::string path;
-
-  [[noreturn]] void fail(std::string_view what) const {
-    throw InputError(path.empty() ? fmt::format("{}:{}: {}", file.string(), line, what)
-                                  : fmt::format("{}:{}: {}: {}", file.string(), line, path, what));
-  }
-};
-
-/// A JSON object of known fields.
-class Fields {
- public:
-  /// Throws InputError for a field that is not among `known`.
-  Fields(const Json& object, Place place, const std::vector<std::string>& known)
-      : object_(object), place_(std::move(place)) {
-    if (object.kind != Json::Kind::object) place_.fail("must be an object");
-    for (std::size_t i = 0; i < object.keys.size(); ++i) {
-      if (std::ranges::find(known, object.keys[i]) != known.end()) continue;
-      const std::string meant = workloads::nearest(object.keys[i], known);
-      Place{place_.file, object.items[i].line, place_.path}.fail(
-          fmt::format("unknown field {}{}", in_quotes(object.keys[i]),
-                      meant.empty() ? fmt::format("; the fields are {}", fmt::join(known, ", "))
-                                    : fmt::format("; did you mean '{}'?", meant)));
-    }
-  }
-
-  bool has(std::string_view field) const { return object_.find(field) != nullptr; }
-
-  const Json& at(std::string_view field) const {
-    const Json* value = object_.find(field);
-    if (value == nullptr) Place{place_.file, object_.line, path(field)}.fail("is missing");
-    return *value;
-  }
-  Place place(std::string_view field) const { return {place_.file, at(field).line, path(field)}; }
-  Place place(std::string_view field, std::size_t index) const {
-    return {place_.file, at(field).items[index].line, fmt::format("{}[{}]", path(field), index)};
-  }
-
-  Fields object(std::string_view field, const std::vector<std::string>& known) const {
-    return {at(field), place(field), known};
-  }
-
-  const std::vector<Json>& array(std::string_view field) const {
-    if (at(field).kind != Json::Kind::array) place(field).fail("must be an array");
-    return at(field).items;
-  }
-
-  std::string text(std::string_view field) const {
-    if (at(field).kind != Json::Kind::text) place(field).fail("must be a string");
-    return at(field).text;
-  }
-
-  bool truth(std::string_view field) const {
-    if (at(field).kind != Json::Kind::boolean) place(field).fail("must be true or false");
-    return at(field).truth;
-  }
-
-  double real(std::string_view field) const {
-    const std::string& text = at(field).text;
-    double value = 0;
-    if (at(field).kind != Json::Kind::number) place(field).fail("must be a number");
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{}) place(field).fail(fmt::format("{} is beyond a double's range", in_quotes(text)));
-    return value;
-  }
-
-  std::int64_t whole(std::string_view field) const { return whole(at(field), place(field)); }
-  int extent(std::string_view field) const { return extent(at(field), place(field)); }
-
-  /// An array of `count` whole numbers.
-  template <class Number>
-  std::vector<Number> numbers(std::string_view field, std::size_t count) const {
-    const std::vector<Json>& items = array(field);
-    if (items.size() != count) place(field).fail(fmt::format("has {} elements but must have {}", items.size(), count));
-    std::vector<Number> values;
-    for (std::size_t i = 0; i < count; ++i) {
-      if constexpr (sizeof(Number) == sizeof(int)) {
-        values.push_back(extent(items[i], place(field, i)));
-      } else {
-        values.push_back(whole(items[i], place(field, i)));
-      }
-    }
-    return values;
-  }
-
-  LpFormat format(std::string_view field) const {
-    try {
-      return formats::parse_lp_format(text(field));
-    } catch (const formats::FormatError& error) {
-      place(field).fail(error.what());
-    }
-  }
-
-  /// A number that follows from other fields.
-  void expect(std::string_view field, std::int64_t right) const {
-    if (const std::int64_t given = whole(field); given != right)
-      place(field).fail(fmt::format("is {} but must be {}, which follows from other fields", given, right));
-  }
-
- private:
-  std::string path(std::string_view field) const {
-    return place_.path.empty() ? std::string(field) : fmt::format("{}.{}", place_.path, field);
-  }
-
-  static std::int64_t whole(const Json& json, const Place& place) {
-    std::int64_t value = 0;
-    if (json.kind != Json::Kind::number) place.fail("must be a whole number");
-    const char* const last = json.text.data() + json.text.size();
-    const auto [end, error] = std::from_chars(json.text.data(), last, value);
-    if (error == std::errc::result_out_of_range) place.fail(fmt::format("{} is beyond 64 bits", in_quotes(json.text)));
-    if (error != std::errc{} || end != last) place.fail(fmt::format("{} is not a whole number", in_quotes(json.text)));
-    return value;
-  }
-
-  static int extent(const Json& json, const Place& place) {
-    const std::int64_t value = whole(json, place);
-    if (value < -largest_map || value > largest_map)
-      place.fail(fmt::format("is {} but must be within -{}..{}", value, largest_map, largest_map));
-    return static_cast<int>(value);
-  }
-
-  const Json& object_;
-  Place place_;
-};
 
 /// The index of a name in an array of names; throws InputError if it is none of them.
 template <class Kind>
@@ -237,13 +104,13 @@ class Reader {
   }
 
   void read_input(const Fields& fields) {
-    const auto shape = fields.numbers<int>("shape", 3);
+    const auto shape = fields.extents("shape", 3);
     trace_.graph.in_h = shape[0], trace_.graph.in_w = shape[1], trace_.graph.in_c = shape[2];
     trace_.input = fields.format("format");
   }
 
   void read_constant(const Fields& fields) {
-    const auto shape = fields.numbers<int>("shape", 3);
+    const auto shape = fields.extents("shape", 3);
     remember(fields.text("name"), workloads::constant_operand(static_cast<int>(trace_.constants.size())));
     trace_.graph.constants.push_back({fields.text("name"), shape[0], shape[1], shape[2], {}});
     TraceConstant constant{.format = fields.format("format")};
@@ -315,7 +182,7 @@ class Reader {
     const Fields fields = layer.object("geometry", known);
     LayerGeometry& g = result.geometry;
     const auto set = [&](const char* field, std::initializer_list<int*> targets) {
-      const auto values = fields.numbers<int>(field, targets.size());
+      const auto values = fields.extents(field, targets.size());
       std::size_t next = 0;
       for (int* target : targets) *target = values[next++];
     };
@@ -356,9 +223,8 @@ class Reader {
                           {"source", "count", "from", "from_stride", "to", "to_stride"});
       workloads::CopyBox box;
       box.source = fields.extent("source");
-      const auto count = fields.numbers<std::int64_t>("count", 3);
-      const auto from = fields.numbers<std::int64_t>("from_stride", 2),
-                 to = fields.numbers<std::int64_t>("to_stride", 2);
+      const auto count = fields.wholes("count", 3);
+      const auto from = fields.wholes("from_stride", 2), to = fields.wholes("to_stride", 2);
       std::ranges::copy(count, box.count.begin());
       std::ranges::copy(from, box.from_stride.begin());
       std::ranges::copy(to, box.to_stride.begin());
