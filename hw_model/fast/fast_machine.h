@@ -141,7 +141,7 @@ class FastMachine : public sc_core::sc_module {
   Timeline* timeline_ = nullptr;
   const MemoryTiming* memory_timing_ = nullptr;
   LayerMemo memo_;
-  Counters repeated_;               ///< What the blocks would have counted in layers that were not run.
+  Counters repeated_;  ///< What the blocks would have counted in layers that were not run.
   std::uint64_t layers_repeated_ = 0;
   std::uint32_t watched_job_ = 0;   ///< The last one that watch_layers() has seen,
   std::uint64_t watched_ends_ = 0;  ///< and ends of layers.
