@@ -175,7 +175,7 @@ std::int64_t TileCursor::weight_offset(std::int64_t k) const {
   const std::int64_t channel = (n_tile - pass.first_tile) * t.lanes;
   switch (t.d.layout()) {
     case WeightLayout::rows:
-      return in_block * (std::min(pass.end_tile * t.lanes, t.d.out_c) - pass.first_tile * t.lanes) + channel;
+      return in_block * k_stride() + channel;
     case WeightLayout::columns:
       return channel * column_stride() + in_block;
     case WeightLayout::packed:
@@ -189,6 +189,20 @@ std::int64_t TileCursor::column_stride() const {
   const Tiling& t = schedule_->tiling();
   if (t.d.layout() != WeightLayout::columns) return 1;
   return std::min(t.d.k_block, t.k - t.k_begin(k_tile_) / t.d.k_block * t.d.k_block);
+}
+
+std::int64_t TileCursor::k_stride() const {
+  const Tiling& t = schedule_->tiling();
+  const Pass& pass = visit_.pass();
+  switch (t.d.layout()) {
+    case WeightLayout::rows:
+      return std::min(pass.end_tile * t.lanes, t.d.out_c) - pass.first_tile * t.lanes;
+    case WeightLayout::columns:
+      return 1;
+    case WeightLayout::packed:
+      break;
+  }
+  return t.tile_columns(visit_.n_tile());
 }
 
 std::int64_t TileCursor::weights_end() const {

@@ -171,10 +171,11 @@ class TileCursor {
   bool first_k() const { return k_tile_ == 0; }
   bool last_k() const { return k_tile_ + 1 == schedule_->tiling().k_tiles; }
   /// The weight fetch that holds the tile, where in it the word of a k and of the tile's first column stands, and how
-  /// far it is from a column to the next.
+  /// far it is from a column, and from a k of the tile, to the next.
   std::int64_t weight_fetch() const;
   std::int64_t weight_offset(std::int64_t k) const;
   std::int64_t column_stride() const;
+  std::int64_t k_stride() const;
   /// Bytes of the fetch down to the last one of the tile.
   std::int64_t weights_end() const;
   /// Where in the fetch the biases of the tile's channels stand; they have Tiling::bias_bytes each.

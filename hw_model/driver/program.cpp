@@ -71,6 +71,7 @@ class GroupedWeights {
 
 std::vector<std::uint8_t> pack_weights(const Descriptor& descriptor, const MachineConfig& config,
                                        const formats::Word* words, const formats::BiasTerm* bias) {
+  if (!descriptor.uses_array()) return {};
   const hw::Tiling tiling(descriptor, config);
   const auto bits = static_cast<int>(descriptor.weight.bits);
   const formats::Accumulator accumulator(config.arithmetic, bits, static_cast<int>(descriptor.psum_lsb));

@@ -29,7 +29,8 @@ class System {
   void set_values(bool on);
   void set_timeline(hw::Timeline* timeline);
 
-  const hw::Machine* pin_level() const { return machine_.get(); }  ///< Null for the fast model.
+  const hw::Machine* pin_level() const { return machine_.get(); }              ///< Null for the fast model.
+  const hw::FastMachine* fast_machine() const { return fast_machine_.get(); }  ///< Null for the pin-level model.
   const hw::ExternalMemory& memory() const { return memory_; }
   const sc_core::sc_signal<bool>& irq() const { return irq_; }
   sc_core::sc_time period() const { return period_; }

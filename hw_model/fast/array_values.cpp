@@ -63,17 +63,22 @@ void ArrayValues::load_tile(const TileCursor& tile) {
   const Tiling& tiling = schedule_->tiling();
   const std::int64_t bits = tiling.d.weight.bits;
   const std::int64_t first = tiling.k_begin(tile.k_tile());
-  const std::uint8_t* data = weight_buffer_.data(tile.weight_fetch());
+  const std::uint8_t* bytes = weight_buffer_.data(tile.weight_fetch()) + tile.weight_offset(first);
   formats::GemmWeights& weights = *channels(tile.visit()).weights;
   const std::int64_t stride = tile.column_stride();
+  const std::int64_t k_stride = tile.k_stride();
   row_.resize(weights.channels());
-  for (std::int64_t k = first; k < first + tiling.k_rows(tile.k_tile()); ++k) {
-    const std::uint8_t* bytes = data + tile.weight_offset(k);
-    for (std::size_t n = 0; n < row_.size(); ++n) {
-      const auto bit = static_cast<std::int64_t>(n) * bits;
-      row_[n] = word_in_byte(bytes[bit / 8 * stride], bit, bits);
+  for (std::int64_t k = first; k < first + tiling.k_rows(tile.k_tile()); ++k, bytes += k_stride) {
+    std::span<const std::uint8_t> row(row_);
+    if (bits == 8 && stride == 1) {
+      row = {bytes, row_.size()};
+    } else {
+      for (std::size_t n = 0; n < row_.size(); ++n) {
+        const auto bit = static_cast<std::int64_t>(n) * bits;
+        row_[n] = word_in_byte(bytes[bit / 8 * stride], bit, bits);
+      }
     }
-    weights.set_row(static_cast<std::size_t>(k), std::span<const std::uint8_t>(row_));
+    weights.set_row(static_cast<std::size_t>(k), row);
   }
 }
 

@@ -51,6 +51,7 @@ class FastMachine : public sc_core::sc_module {
   /// then not run again edge by edge if that makes no difference (LayerMemo). `timing` must outlive the machine. Null:
   /// nothing is known of memory.
   void set_memory_timing(const MemoryTiming* timing);
+  std::uint64_t layers_repeated() const { return layers_repeated_; }  ///< Those that were not run.
 
  private:
   /// In the order of their steps at an edge. Only two things depend on it: the controller takes the cause, and a buffer
@@ -140,7 +141,8 @@ class FastMachine : public sc_core::sc_module {
   Timeline* timeline_ = nullptr;
   const MemoryTiming* memory_timing_ = nullptr;
   LayerMemo memo_;
-  Counters repeated_;               ///< What the blocks would have counted in layers that were not run.
+  Counters repeated_;  ///< What the blocks would have counted in layers that were not run.
+  std::uint64_t layers_repeated_ = 0;
   std::uint32_t watched_job_ = 0;   ///< The last one that watch_layers() has seen,
   std::uint64_t watched_ends_ = 0;  ///< and ends of layers.
 };

@@ -45,6 +45,7 @@ void FastMachine::repeat_layer() {
   } else {
     LayerWords::clear(schedule, memory);
   }
+  ++layers_repeated_;
   edge_ += cost->edges;
   repeated_ += cost->counters;
   repeated_.cycles = 0;  // Which are the controller's to count, as are their causes.

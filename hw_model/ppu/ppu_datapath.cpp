@@ -1,6 +1,7 @@
 #include "hw_model/ppu/ppu_datapath.h"
 
 #include <cmath>
+#include <utility>
 
 namespace lpa::hw {
 namespace {
@@ -28,6 +29,7 @@ PpuDatapath::PpuDatapath(const PpuConverters& converters, const formats::Arithme
     word_decoder_ = PpuDecoder(descriptor.uses_array() ? descriptor.encoded : descriptor.input);
     residual_decoder_ = PpuDecoder(descriptor.addend);
     undivided_ = &encoder(1);
+    sums_.resize(std::size_t{1} << 16);
   } else if (descriptor.operation() == LayerOp::average_pool) {
     word_decoder_ = PpuDecoder(descriptor.input);
   }
@@ -45,7 +47,19 @@ formats::Psum PpuDatapath::accumulate(const formats::Psum& sum, const PpuOperand
 }
 
 std::uint8_t PpuDatapath::add(std::uint8_t word, std::uint8_t residual) {
-  return (*undivided_)(accumulate(accumulate({}, word_decoder_(word)), residual_decoder_(residual)));
+  Sum& sum = sums_[std::size_t{word} << 8 | residual];
+  if (!sum.known) sum = add_pair(word, residual);
+  events_.saturations += sum.saturations;
+  events_.nar_products += sum.nars;
+  return sum.word;
+}
+
+PpuDatapath::Sum PpuDatapath::add_pair(std::uint8_t word, std::uint8_t residual) {
+  const formats::AccumulateEvents before = std::exchange(events_, {});
+  const formats::Psum sum = accumulate(accumulate({}, word_decoder_(word)), residual_decoder_(residual));
+  const formats::AccumulateEvents events = std::exchange(events_, before);
+  return {true, (*undivided_)(sum), static_cast<std::uint8_t>(events.saturations),
+          static_cast<std::uint8_t>(events.nar_products)};
 }
 
 std::uint8_t PpuDatapath::relu(std::uint8_t word) const {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "hw_model/control/descriptor.h"
 #include "hw_model/datapath/encoder.h"
@@ -35,6 +36,13 @@ class PpuDatapath {
   const formats::AccumulateEvents& events() const { return events_; }
 
  private:
+  /// What add() makes of a pair of words.
+  struct Sum {
+    bool known = false;
+    std::uint8_t word = 0;
+    std::uint8_t saturations = 0, nars = 0;
+  };
+  Sum add_pair(std::uint8_t word, std::uint8_t residual);
   formats::Psum accumulate(const formats::Psum& sum, const PpuOperand& operand);
   const datapath::Encoder& encoder(int count);
 
@@ -45,6 +53,7 @@ class PpuDatapath {
   datapath::AddStage adder_;
   std::map<int, datapath::Encoder> encoders_;  ///< By the count they divide by.
   const datapath::Encoder* undivided_ = nullptr;
+  std::vector<Sum> sums_;  ///< Of layers that add: by word and residual, each worked out when it is first met.
   formats::AccumulateEvents events_;
 };
 

@@ -1,5 +1,5 @@
-// Wall time of simulated networks, each in a process of its own: ResNet-20 with values on both models, a list of layers
-// of ResNet-50's size without values on the fast one.
+// Wall time of simulated networks, each in a process of its own: ResNet-20 on both models, the shipped traces of
+// ResNet-50 and ViT-B/16 on the fast one, beside what oneDNN takes in fp32 for their products on one thread.
 #include <array>
 #include <chrono>
 #include <functional>
@@ -11,12 +11,11 @@
 #include <benchmark/benchmark.h>
 #include <systemc>
 
-#include "hw_model/control/schedule.h"
-#include "hw_model/driver/mapper.h"
 #include "hw_model/driver/simulation.h"
-#include "hw_model/driver/system.h"
 #include "quant/lpq/fit.h"
-#include "traces/layer_table.h"
+#include "quant/lpq/trace_model.h"
+#include "tests/bench/reference_gemms.h"
+#include "traces/trace.h"
 #include "workloads/dataset.h"
 #include "workloads/layers.h"
 #include "workloads/onnx_import.h"
@@ -28,6 +27,7 @@ using namespace lpa;
 struct Measured {
   double seconds = 0;
   double cycles = 0;
+  double reference_seconds = 0;  ///< Of the same products in fp32; 0: not measured.
 };
 
 /// Runs `work` in a child: SystemC elaborates once per process.
@@ -60,76 +60,51 @@ Measured timed(Work work) {
 void report(benchmark::State& state, const std::function<Measured()>& work) {
   double cycles = 0;
   double seconds = 0;
+  double reference_seconds = 0;
   for (auto iteration : state) {
     const Measured measured = in_child(work);
     if (measured.cycles == 0) state.SkipWithError("the simulation failed");
     state.SetIterationTime(measured.seconds);
     cycles += measured.cycles;
     seconds += measured.seconds;
+    reference_seconds += measured.reference_seconds;
   }
   state.counters["simulated_cycles"] = cycles / static_cast<double>(state.iterations());
   state.counters["cycles_per_second"] = cycles / seconds;
+  if (reference_seconds > 0) state.counters["times_onednn_fp32"] = seconds / reference_seconds;
+}
+
+void set(hw::MachineConfig& config, const std::string& name, const std::string& value) {
+  for (const hw::Parameter& parameter : hw::machine_parameters()) {
+    if (parameter.name == name) parameter.set(config, value);
+  }
 }
 
 hw::MachineConfig machine(const std::string& memory) {
   hw::MachineConfig config;
   config.memory.mib = 1024;
   if (memory == "ideal") return config;
-  for (const hw::Parameter& parameter : hw::machine_parameters()) {
-    if (parameter.name == "memory.type") parameter.set(config, "dram");
-    if (parameter.name == "dram.preset") parameter.set(config, memory);
-  }
+  set(config, "memory.type", "dram");
+  set(config, "dram.preset", memory);
   return config;
 }
 
-/// A convolution of the table as a layer of 8-bit words; linear layers are convolutions of M x 1 pixels.
-hw::Descriptor describe(const traces::LayerShape& shape, const hw::MachineConfig& config, std::int64_t& next_address) {
-  hw::Descriptor d;
-  d.weight = d.input = d.encoded = d.output = {8, 1, 3, 0, 0};
-  d.in_h = d.out_h = shape.m;
-  d.in_c = shape.k;
-  d.out_c = shape.n;
-  if (shape.geometry) {
-    const traces::ConvGeometry& g = *shape.geometry;
-    d.in_h = g.in_h;
-    d.in_w = g.in_w;
-    d.in_c = g.in_c / g.groups;
-    d.out_h = g.out_h;
-    d.out_w = g.out_w;
-    d.kernel_h = g.kernel_h;
-    d.kernel_w = g.kernel_w;
-    d.stride_h = d.stride_w = g.stride;
-    d.pad_top = d.pad_left = g.pad;
-  }
-  d.input_pitch = d.in_c;
-  d.output_pitch = d.out_c;
-  const auto take = [&](std::int64_t bytes) {
-    const std::int64_t at = next_address;
-    next_address = (at + bytes + 63) / 64 * 64;
-    return at;
-  };
-  d.input_address = take(d.in_h * d.in_w * d.input_pitch);
-  d.output_address = take(d.out_h * d.out_w * d.output_pitch);
-  driver::map_layer(d, config, shape.name);
-  d.weight_address = take(hw::Tiling(d, config).weight_bytes());
-  return d;
-}
+enum class Values { off, fixed, aligned };
 
-Measured run_table(const std::string& network, const std::string& memory) {
-  const hw::MachineConfig config = machine(memory);
-  std::vector<hw::Descriptor> layers;
-  std::int64_t next_address = 1 << 20;
-  for (const auto& shape :
-       traces::read_layer_table(std::string(LPA_SOURCE_DIR) + "/traces/layers/" + network + ".csv")) {
-    for (std::int64_t i = 0; i < shape.count; ++i) layers.push_back(describe(shape, config, next_address));
-  }
-  return timed([&] {
-    hw::Counters counters;
-    driver::System system(config, driver::ModelKind::fast, [&](driver::Host& host) { counters = host.run(0, layers); });
-    system.set_values(false);
-    system.run();
-    return static_cast<double>(counters.cycles);
+Measured run_trace(const std::string& network, const std::string& memory, Values values) {
+  hw::MachineConfig config = machine(memory);
+  if (values == Values::fixed) config.arithmetic = formats::arithmetic_preset("fixed");
+  const traces::Trace trace = traces::read_trace(std::string(LPA_SOURCE_DIR) + "/traces/networks/" + network + ".json");
+  lpq::QuantizedModel model = lpq::blank_model(trace);
+  if (values != Values::off) lpq::draw_words(trace, 1, model);
+  const std::vector<lpq::WordMap> images{lpq::draw_input(trace, 1)};
+  driver::RunOptions options;
+  options.values = values != Values::off;
+  Measured measured = timed([&] {
+    return static_cast<double>(driver::run_network(config, trace.graph, model, images, options).total.cycles);
   });
+  measured.reference_seconds = test::reference_gemms_seconds(trace.graph);
+  return measured;
 }
 
 Measured run_resnet20(driver::ModelKind model, const std::string& memory, bool values) {
@@ -166,7 +141,12 @@ int main(int argc, char** argv) {
     add("resnet20/fast/" + memory, [=] { return run_resnet20(ModelKind::fast, memory, true); });
   }
   for (const std::string& memory : memories) {
-    add("resnet50/values_off/" + memory, [=] { return run_table("resnet50", memory); });
+    add("resnet50/values_off/" + memory, [=] { return run_trace("resnet50", memory, Values::off); });
+  }
+  add("vit_b_16/values_off/ideal", [] { return run_trace("vit_b_16", "ideal", Values::off); });
+  for (const std::string network : {"resnet50", "vit_b_16"}) {
+    add(network + "/fixed/ideal", [=] { return run_trace(network, "ideal", Values::fixed); });
+    add(network + "/aligned/ideal", [=] { return run_trace(network, "ideal", Values::aligned); });
   }
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
