@@ -66,7 +66,7 @@ std::vector<std::int32_t> Lowering::joined(const Node& node, View& view) {
     for (const int operand : parts.back().operands)
       if (std::ranges::find(operands, operand) == operands.end()) operands.push_back(operand);
   }
-  std::ranges::stable_partition(operands, [](int operand) { return !is_constant(operand); });
+  std::stable_partition(operands.begin(), operands.end(), [](int operand) { return !is_constant(operand); });
   const auto begin = [&](int operand) {
     std::int64_t place = 0;
     for (std::size_t i = 0; operands[i] != operand; ++i) place += extents(operands[i]).size();

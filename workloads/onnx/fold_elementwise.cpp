@@ -137,8 +137,8 @@ Constant fold_relation(const NodeReader& node, Relation holds) {
   const auto [left, right] = broadcast(node, node.constant(0), node.constant(1));
   Constant result{left.shape, Integers()};
   std::visit(
-      [&](const auto& values) {
-        const auto& others = std::get<std::decay_t<decltype(values)>>(right.data);
+      [&, &data = right.data](const auto& values) {
+        const auto& others = std::get<std::decay_t<decltype(values)>>(data);
         std::ranges::transform(values, others, std::back_inserter(std::get<1>(result.data)),
                                [&](auto x, auto y) { return holds(x <=> y) ? 1 : 0; });
       },
