@@ -166,6 +166,55 @@ TEST(OnnxImport, ReduceMeanOverTheMapIsGlobalAveragePooling) {
   }
 }
 
+/// The mean over axes of a tensor, which are given as bits, by definition.
+Tensor naive_mean(const Tensor& input, unsigned axes, bool keep) {
+  Tensor result;
+  std::vector<std::int64_t> strides;
+  std::int64_t size = 1;
+  for (std::size_t axis = input.shape.size(); axis-- > 0;) {
+    const bool pooled = (axes >> axis & 1) != 0;
+    strides.insert(strides.begin(), pooled ? 0 : size);
+    if (!pooled) size *= input.shape[axis];
+    if (!pooled || keep) result.shape.insert(result.shape.begin(), pooled ? 1 : input.shape[axis]);
+  }
+  std::vector<double> sums(static_cast<std::size_t>(size), 0);
+  for (std::size_t i = 0; i < input.data.size(); ++i) {
+    std::int64_t place = 0, rest = static_cast<std::int64_t>(i);
+    for (std::size_t axis = input.shape.size(); axis-- > 0; rest /= input.shape[axis])
+      place += rest % input.shape[axis] * strides[axis];
+    sums[static_cast<std::size_t>(place)] += input.data[i];
+  }
+  const double area = static_cast<double>(input.data.size()) / static_cast<double>(size);
+  for (const double sum : sums) result.data.push_back(static_cast<float>(sum / area));
+  return result;
+}
+
+TEST(OnnxImport, ReduceMeanTakesAnyAxesButTheFirstAndTheLastAlone) {
+  Random random(7);
+  for (const Shape& shape : {Shape{1, 5, 3}, Shape{1, 3, 4, 5}, Shape{1, 2, 3, 4, 5}}) {
+    const std::size_t rank = shape.size();
+    const Tensor input = random_tensor(shape, random);
+    for (unsigned axes = 1; axes < 1u << rank; ++axes) {
+      for (const bool keep : {true, false}) {
+        SCOPED_TRACE(fmt::format("rank {}, axes {:b}, keep {}", rank, axes, keep));
+        ModelBuilder model(shape);
+        model.output(model.node("ReduceMean", {"input"}));
+        std::vector<std::int64_t> list;
+        for (std::size_t axis = 0; axis < rank; ++axis)
+          if ((axes >> axis & 1) != 0) list.push_back(static_cast<std::int64_t>(axis));
+        model.ints("axes", list).integer("keepdims", keep);
+        if ((axes & 1) != 0 || axes == 1u << (rank - 1)) {
+          EXPECT_THAT(import_error(model), HasSubstr("any axes but the first"));
+        } else {
+          const Tensor result = Executor(model.import()).run(input), expected = naive_mean(input, axes, keep);
+          EXPECT_EQ(result.shape, expected.shape);
+          EXPECT_LT(difference(result, expected), 1e-6);
+        }
+      }
+    }
+  }
+}
+
 TEST(OnnxImport, UnnamedNodesAreNamedByOperatorAndPlace) {
   Random random(6);
   ModelBuilder model({1, 3, 4, 4});

@@ -107,14 +107,45 @@ std::vector<double> factors(const NodeReader& node, std::size_t i) {
   return result;
 }
 
+/// Collects the parameters in which the addends of a sum are linear, if nobody but the sum sees any of them.
+bool find_linear(NetworkBuilder& builder, Node* sum, std::vector<Tensor*>& parameters) {
+  return std::ranges::all_of(sum->inputs, [&](int addend) {
+    Node* node = builder.feeds_one_node(addend) ? builder.producer(addend) : nullptr;
+    if (!node) return false;
+    if (std::holds_alternative<Add>(node->attributes)) return find_linear(builder, node, parameters);
+    if (auto* conv = std::get_if<Conv>(&node->attributes))
+      parameters.insert(parameters.end(), {&conv->weights, &conv->bias});
+    else if (auto* gemm = std::get_if<Gemm>(&node->attributes))
+      parameters.insert(parameters.end(), {&gemm->weights, &gemm->bias});
+    else if (auto* constant = std::get_if<workloads::Constant>(&node->attributes))
+      parameters.push_back(&constant->value);
+    else
+      return false;
+    return true;
+  });
+}
+
+/// Multiplies the addends of a sum instead of the sum, if that is possible.
+bool scale_addends(NetworkBuilder& builder, int sum, double factor) {
+  Node* node = builder.sole_use(sum) ? builder.producer(sum) : nullptr;
+  std::vector<Tensor*> parameters;
+  if (!node || !std::holds_alternative<Add>(node->attributes) || !find_linear(builder, node, parameters)) return false;
+  for (Tensor* tensor : parameters)
+    for (float& element : tensor->data) element = static_cast<float>(element * factor);
+  return true;
+}
+
 /// The value times one number.
 int scale(NetworkBuilder& builder, const NodeReader& node, int value, double factor, const std::string& output) {
   Node* before = builder.sole_use(value) ? builder.producer(value) : nullptr;
   auto* merged = before ? std::get_if<Scale>(&before->attributes) : nullptr;
   const auto total = static_cast<float>(factor * (merged ? merged->factor : 1.0f));
   if (total == 0 || !std::isfinite(total)) node.fail(fmt::format("multiplies by {} in all", total));
-  if (!merged) return builder.append(node, output, Scale{total}, {value}, builder.shape(value));
-  merged->factor = total;
+  if (merged) {
+    merged->factor = total;
+  } else if (!scale_addends(builder, value, factor)) {
+    return builder.append(node, output, Scale{total}, {value}, builder.shape(value));
+  }
   builder.rename(value, output);
   return value;
 }

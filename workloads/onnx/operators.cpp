@@ -235,25 +235,47 @@ class Importer {
   }
 
   int global_average_pool() {
-    const int input = node_.value(0);
-    const Shape s = shape(input);
-    if (s.size() != 4 || s[0] != 1)
-      node_.fail(fmt::format("input has shape {} (supported: 1 x C x H x W)", to_string(s)));
-    return append(GlobalAveragePool{}, {input}, {1, s[1], 1, 1});
+    const std::size_t rank = shape(node_.value(0)).size();
+    if (rank < 3)
+      node_.fail(fmt::format("input has shape {} (supported: 1 x C x ...)", to_string(shape(node_.value(0)))));
+    std::vector<bool> pooled(rank, true);
+    pooled[0] = pooled[1] = false;
+    return mean(pooled, true);
   }
 
   int reduce_mean() {
-    const int input = node_.value(0);
-    const std::size_t rank = shape(input).size();
-    std::vector<std::size_t> axes;
-    for (const std::int64_t axis : node_.integers("axes", {})) axes.push_back(normalised_axis(axis, rank, node_));
-    std::ranges::sort(axes);
-    if (rank != 4 || axes != std::vector<std::size_t>{2, 3})
+    const std::size_t rank = shape(node_.value(0)).size();
+    std::vector<bool> pooled(rank, false);
+    for (const std::int64_t axis : node_.integers("axes", {})) pooled[normalised_axis(axis, rank, node_)] = true;
+    const auto count = std::ranges::count(pooled, true);
+    if (count == 0 || pooled[0] || (count == 1 && pooled.back()))
       node_.fail(
-          "is not the mean over height and width of a feature map (supported: axes 2 and 3 of 1 x C x H x W), and not "
-          "part of a layer normalisation whose inner values nothing else uses");
-    const int pooled = global_average_pool();
-    return node_.integer("keepdims", 1) != 0 ? pooled : builder_.reshape(node_, output_, pooled, {1, shape(pooled)[1]});
+          "is not the mean over height and width of a feature map or over tokens (supported: any axes but the first, "
+          "the last not alone), and not part of a layer normalisation whose inner values nothing else uses");
+    return mean(pooled, node_.integer("keepdims", 1) != 0);
+  }
+
+  /// The mean over some axes: a global average pooling of the map whose channels are all the others.
+  int mean(const std::vector<bool>& pooled, bool keep_axes) {
+    const int input = node_.value(0);
+    const Shape s = shape(input);
+    if (s[0] != 1) node_.fail(fmt::format("input has shape {} (supported: 1 x ...)", to_string(s)));
+    std::vector<std::size_t> order, areas;
+    Shape result, map{1, 1};
+    for (std::size_t axis = 0; axis < s.size(); ++axis) {
+      (pooled[axis] ? areas : order).push_back(axis);
+      if (!pooled[axis]) map[1] *= s[axis];
+      if (!pooled[axis] || keep_axes) result.push_back(pooled[axis] ? 1 : s[axis]);
+    }
+    order.insert(order.end(), areas.begin(), areas.end());
+    for (const std::size_t axis : areas) map.push_back(s[axis]);
+    while (map.size() < 4) map.push_back(1);
+    while (map.size() > 4) map[map.size() - 2] *= map.back(), map.pop_back();
+    const std::string name = output_ + "_map";
+    const int moved =
+        std::ranges::is_sorted(order) ? input : builder_.move(node_, name, transposed(s, order, node_), {input});
+    const int pool = append(GlobalAveragePool{}, {builder_.reshape(node_, name, moved, map)}, {1, map[1], 1, 1});
+    return builder_.reshape(node_, output_, pool, result);
   }
 
   int pad() {

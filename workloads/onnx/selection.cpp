@@ -152,23 +152,19 @@ Selection concat(const NodeReader& node, std::span<const Shape> shapes) {
 
 Selection transpose(const NodeReader& node, const Shape& source) {
   const std::size_t rank = source.size();
-  std::vector<std::int64_t> order(rank);
-  std::iota(order.rbegin(), order.rend(), 0);
-  order = node.integers("perm", order);
+  std::vector<std::int64_t> perm(rank);
+  std::iota(perm.rbegin(), perm.rend(), 0);
+  perm = node.integers("perm", perm);
   std::vector<bool> seen(rank, false);
-  if (order.size() != rank) node.fail("attribute 'perm' does not fit the rank");
-  const Strides own = strides_of(source);
-  Shape shape;
-  Strides strides;
-  for (const std::int64_t axis : order) {
+  if (perm.size() != rank) node.fail("attribute 'perm' does not fit the rank");
+  std::vector<std::size_t> order;
+  for (const std::int64_t axis : perm) {
     if (axis < 0 || static_cast<std::size_t>(axis) >= rank || seen[static_cast<std::size_t>(axis)])
       node.fail("attribute 'perm' is not a permutation of the axes");
-    seen[static_cast<std::size_t>(axis)] = true;
-    shape.push_back(source[static_cast<std::size_t>(axis)]);
-    strides.push_back(own[static_cast<std::size_t>(axis)]);
+    order.push_back(static_cast<std::size_t>(axis));
+    seen[order.back()] = true;
   }
-  check_size(node, shape);
-  return strided(std::move(shape), 0, strides);
+  return transposed(source, order, node);
 }
 
 Selection expand(const NodeReader& node, const Shape& shape) {
@@ -242,6 +238,18 @@ Selection expanded(const Shape& from, const Shape& to) {
   for (std::size_t i = 0; i < from.size(); ++i)
     if (from[i] != 1) strides[lead + i] = own[i];
   return strided(to, 0, strides);
+}
+
+Selection transposed(const Shape& from, const std::vector<std::size_t>& order, const NodeReader& node) {
+  check_size(node, from);
+  const Strides own = strides_of(from);
+  Shape shape;
+  Strides strides;
+  for (const std::size_t axis : order) {
+    shape.push_back(from[axis]);
+    strides.push_back(own[axis]);
+  }
+  return strided(std::move(shape), 0, strides);
 }
 
 Selection padded(const Shape& from, const std::vector<int>& begins, const Shape& to) {

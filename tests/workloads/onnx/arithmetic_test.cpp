@@ -162,6 +162,35 @@ TEST(Arithmetic, FactorsAreScales) {
   EXPECT_LT(difference(Executor(network).run(input), expected), tolerance);
 }
 
+TEST(Arithmetic, TheFactorOfASumGoesIntoItsAddendsUnlessOthersUseThem) {
+  Random random(7);
+  const Tensor input = random_tensor({1, 6}, random);
+  for (const bool shared : {false, true}) {
+    ModelBuilder model({1, 6});
+    // As the two heads of a distilled transformer are averaged.
+    const std::string left = model.gemm("input", 6, 4, random), right = model.gemm("input", 6, 4, random);
+    const std::string sum = model.node("Add", {left, right});
+    const std::string more = model.node("Add", {sum, model.constant(random_tensor({1, 4}, random))});
+    const std::string half = model.node("Div", {more, model.real_scalar(2)});
+    model.output(shared ? model.node("Add", {half, left}) : half);
+    const Network network = model.import();
+    EXPECT_EQ(
+        std::ranges::count_if(network.nodes, [](const Node& n) { return std::holds_alternative<Scale>(n.attributes); }),
+        shared ? 1 : 0);
+    ModelBuilder whole = model;
+    whole.model.mutable_graph()->clear_output();
+    whole.output(more);
+    const Tensor before = Executor(whole.import()).run(input);
+    Tensor expected = naive_map(before, [](double x) { return x / 2; });
+    if (shared) {
+      whole.model.mutable_graph()->clear_output();
+      whole.output(left);
+      expected = naive_binary("Add", expected, Executor(whole.import()).run(input));
+    }
+    EXPECT_LT(difference(Executor(network).run(input), expected), tolerance);
+  }
+}
+
 TEST(Arithmetic, AHookMayChangeAConstantOfOneRun) {
   ModelBuilder model({1, 3});
   model.output(model.node("Add", {"input", model.constant(Tensor{{3}, {1, 2, 3}})}));

@@ -109,8 +109,8 @@ TEST(Patterns, ADeviatingLayerNormalisationIsNamed) {
     norm.used_twice = inner;
     EXPECT_THAT(
         import_error(with_norm(norm)),
-        HasSubstr("node 'mean' (ReduceMean): is not the mean over height and width of a feature map (supported: "
-                  "axes 2 and 3 of 1 x C x H x W), and not part of a layer normalisation"));
+        HasSubstr("node 'mean' (ReduceMean): is not the mean over height and width of a feature map or over tokens "
+                  "(supported: any axes but the first, the last not alone), and not part of a layer normalisation"));
   }
 }
 
