@@ -69,7 +69,7 @@ traces::Trace to_trace(const workloads::LayerGraph& graph, const QuantizedModel&
   return trace;
 }
 
-QuantizedModel blank_model(const traces::Trace& trace) {
+QuantizedModel blank_model(const traces::Trace& trace, bool with_words) {
   NetworkFormats formats{.input = trace.input, .constants = {}, .layers = {}};
   for (const traces::TraceConstant& constant : trace.constants) formats.constants.push_back(constant.format);
   for (const traces::TraceLayer& layer : trace.layers)
@@ -79,7 +79,7 @@ QuantizedModel blank_model(const traces::Trace& trace) {
   for (std::size_t i = 0; i < model.layers.size(); ++i) {
     const Layer& layer = trace.graph.layers[i];
     model.layers[i].psum_lsb = trace.layers[i].psum_lsb;
-    if (layer.kind == LayerKind::conv) {
+    if (layer.kind == LayerKind::conv && with_words) {
       model.layers[i].weights.assign(channels(layer) * static_cast<std::size_t>(layer.k()), 0);
       model.layers[i].bias.assign(channels(layer), {});
     }

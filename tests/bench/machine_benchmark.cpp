@@ -95,7 +95,7 @@ Measured run_trace(const std::string& network, const std::string& memory, Values
   hw::MachineConfig config = machine(memory);
   if (values == Values::fixed) config.arithmetic = formats::arithmetic_preset("fixed");
   const traces::Trace trace = traces::read_trace(std::string(LPA_SOURCE_DIR) + "/traces/networks/" + network + ".json");
-  lpq::QuantizedModel model = lpq::blank_model(trace);
+  lpq::QuantizedModel model = lpq::blank_model(trace, values != Values::off);
   if (values != Values::off) lpq::draw_words(trace, 1, model);
   const std::vector<lpq::WordMap> images{lpq::draw_input(trace, 1)};
   driver::RunOptions options;

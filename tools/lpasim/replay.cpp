@@ -114,7 +114,7 @@ ExitCode replay(const Words& arguments) {
   const traces::Trace trace = chosen_part(options, is_topology(file) ? read_topology(file) : traces::read_trace(file));
   check_memory(trace, simulation.machine());
 
-  lpq::QuantizedModel model = lpq::blank_model(trace);
+  lpq::QuantizedModel model = lpq::blank_model(trace, simulation.values());
   if (simulation.values()) {
     lpq::draw_words(trace, seed, model);
     if (!trace.tensors.empty()) lpq::read_words(file.parent_path() / trace.tensors, trace, model);
