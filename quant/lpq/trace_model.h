@@ -16,8 +16,8 @@ traces::Trace to_trace(const workloads::LayerGraph& graph, const QuantizedModel&
 /// The same of a network's shapes, without formats.
 traces::Trace to_trace(const workloads::LayerGraph& graph);
 
-/// The quantized network of a trace. Every word, bias and parameter is zero. Without words it has no weights: enough for
-/// a program without data.
+/// The quantized network of a trace. Every word, bias and parameter is zero. Without words it has no weights: enough
+/// for a program without data.
 QuantizedModel blank_model(const traces::Trace& trace, bool with_words = true);
 
 /// Draws the words of a network that blank_model() made. What is drawn for a layer or constant depends on the seed and

@@ -29,7 +29,8 @@ Selection select(const NodeReader& node, std::span<const Shape> shapes, std::siz
 /// The selection of an Expand of a tensor to a shape to which it can be broadcast.
 Selection expanded(const Shape& from, const Shape& to);
 
-/// The selection of a Transpose to axes in that order, a permutation. Fails for a result of more than max_moved elements.
+/// The selection of a Transpose to axes in that order, a permutation. Fails for a result of more than max_moved
+/// elements.
 Selection transposed(const Shape& from, const std::vector<std::size_t>& order, const NodeReader& node);
 
 /// The selection of a Pad with zeros.
