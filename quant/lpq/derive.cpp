@@ -32,7 +32,7 @@ bool is_identity(const std::vector<Word>& table) {
 std::vector<Word> copy_table(const Layer& layer, const LpFormat& from, const LpFormat& to) {
   if (from == to && layer.activation.kind == workloads::Activation::Kind::none) return {};
   std::vector<Word> table = formats::word_table(from, to, layer.activation);
-  if (from.n == to.n && is_identity(table)) table.clear();
+  if (from == to && is_identity(table)) table.clear();
   return table;
 }
 

@@ -218,6 +218,17 @@ TEST(Quantize, LetsACopyKeepItsFormatUnlessTwoSourcesOrACurveNeedAnother) {
   EXPECT_TRUE(layer.tables[1].empty()) << "these words are those of the output";
 }
 
+TEST(Quantize, GivesACopyBetweenFormatsATableEvenIfItChangesNoWord) {
+  LayerGraph graph = one_layer(LayerKind::copy);
+  graph.layers[0].addend = workloads::network_input;
+  formats::LpFormat close = in_format;
+  close.sf_q8 += 1;
+  const QuantizedLayer layer = quantize(graph, {in_format, {}, {{.output = close}}}).layers.at(0);
+  ASSERT_EQ(layer.tables[0], formats::word_table(in_format, close, {}));
+  EXPECT_EQ(layer.tables[1], layer.tables[0]);
+  for (std::size_t word = 0; word < layer.tables[0].size(); ++word) EXPECT_EQ(layer.tables[0][word], word);
+}
+
 TEST(Quantize, RoundsConstantsToTheNearestValue) {
   LayerGraph graph = one_layer(LayerKind::add);
   graph.layers[0].addend = workloads::constant_operand(0);
