@@ -1,6 +1,7 @@
 #include "hw_model/fast/fast_machine.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "hw_model/block_counters.h"
 
@@ -76,7 +77,7 @@ void FastMachine::advance() {
       irq.write(irq_now_);
       limit_known = false;
     }
-    const std::uint64_t edge = *std::ranges::min_element(due_);
+    const std::uint64_t edge = next_due();
     if (edge == never) return;
     if (!limit_known) {
       limit = horizon();
@@ -128,7 +129,7 @@ void FastMachine::sleep_until(std::uint64_t edge) {
 /// Brings the machine up to simulated time, in case the accessing process was scheduled before this module's.
 void FastMachine::before_access() {
   const std::uint64_t now = last_edge();
-  for (std::uint64_t edge = *std::ranges::min_element(due_); edge <= now; edge = *std::ranges::min_element(due_)) {
+  for (std::uint64_t edge = next_due(); edge <= now; edge = next_due()) {
     run_edge(edge);
   }
   edge_ = std::max(edge_, now);
@@ -149,18 +150,21 @@ void FastMachine::run_edge(std::uint64_t edge) {
   edge_ = edge;
   const bool resets = reset_.read();
   if (resets) reset_blocks(edge);
-  std::array<bool, block_count> steps{};
+  unsigned due = 0;  // A bit a block: a step may make others due, but at later edges only.
   for (std::size_t block = 0; block < block_count; ++block) {
-    steps[block] = due_[block] <= edge && (!resets || block == controller);
-    if (steps[block]) due_[block] = never;
+    const bool steps = due_[block] <= edge && (!resets || block == controller);
+    due |= static_cast<unsigned>(steps) << block;
+    due_[block] = steps ? never : due_[block];
   }
-  for (std::size_t block = 0; block < block_count; ++block) {
-    if (!steps[block]) continue;
-    step(static_cast<Block>(block), edge);
-    wake(static_cast<Block>(block), next(static_cast<Block>(block), edge));
-  }
+  for (; due != 0; due &= due - 1) step(static_cast<Block>(std::countr_zero(due)), edge);
   commit();
   watch_layers();
+}
+
+std::uint64_t FastMachine::next_due() const {
+  std::uint64_t first = never;
+  for (const std::uint64_t edge : due_) first = std::min(first, edge);
+  return first;
 }
 
 void FastMachine::reset_blocks(std::uint64_t edge) {
@@ -183,6 +187,7 @@ void FastMachine::step(Block block, std::uint64_t edge) {
     case controller:
       step_controller(edge);
       wake_dma(DmaEngine::descriptors, edge);
+      wake(controller, controller_.next(edge));
       break;
     case sequencer:
       sequencer_.step(edge, job_.read(),
@@ -194,11 +199,13 @@ void FastMachine::step(Block block, std::uint64_t edge) {
       wake(ppu, next_ppu(edge));  // It may have learnt when the next word comes.
       if (write(tiles_released_, sequencer_.tiles_released())) wake(loader, edge + 1);
       if (write(array_inputs_released_, sequencer_.inputs_released())) wake(input_fill, edge + 1);
+      wake(sequencer, sequencer_.next(edge));
       break;
     case loader:
       loader_.step(edge, job_.read(), weight_level_.read(), tiles_released_.read());
       if (write(tiles_loaded_, loader_.tiles_loaded()) && sequencer_.waits()) wake(sequencer, edge + 1);
       if (write(weights_released_, loader_.fetches_released())) wake(weight_fill, edge + 1);
+      wake(loader, loader_.next(edge));
       break;
     case weight_fill:
       weight_buffer_.step(edge, job_.read(), weights_released_.read());
@@ -207,6 +214,7 @@ void FastMachine::step(Block block, std::uint64_t edge) {
         if (weight_buffer_.level().complete != weight_level_.read().complete) wake(controller, edge + 1);
       }
       wake_dma(DmaEngine::weights, edge);
+      wake(weight_fill, weight_buffer_.next(edge, weights_released_.read()));
       break;
     case input_fill:
       input_buffer_.step(edge, job_.read(), inputs_released());
@@ -216,6 +224,7 @@ void FastMachine::step(Block block, std::uint64_t edge) {
         if (input_buffer_.level().complete != input_level_.read().complete) wake(controller, edge + 1);
       }
       wake_dma(DmaEngine::inputs, edge);
+      wake(input_fill, input_buffer_.next(edge, inputs_released()));
       break;
     case output:
       output_.step(edge, job_.read());
@@ -226,6 +235,7 @@ void FastMachine::step(Block block, std::uint64_t edge) {
       }
       if (write(residual_level_, output_.residual_level())) wake(ppu, edge + 1);
       wake_dma(DmaEngine::outputs, edge);
+      wake(output, output_.next(edge));
       break;
     case ppu:
       sequencer_.words().drop_before(ppu_.vector());
@@ -237,9 +247,11 @@ void FastMachine::step(Block block, std::uint64_t edge) {
       if (write(ppu_state_, ppu_.state()) && sequencer_.ending()) wake(sequencer, edge + 1);
       if (write(ppu_inputs_released_, ppu_.inputs_released())) wake(input_fill, edge + 1);
       wake(output, output_.next(edge));
+      wake(ppu, next_ppu(edge));
       break;
     case dma:
       step_dma(edge);
+      wake(dma, dma_.next(edge));
       break;
     case block_count:
       break;
@@ -280,37 +292,13 @@ void FastMachine::count_cycles(std::uint64_t edge) {
 
 void FastMachine::step_dma(std::uint64_t edge) {
   const std::uint64_t before = dma_.bursts();
-  dma_.step(edge, time_of(edge));
+  dma_.step(edge, edge * period_.value());
   if (dma_.bursts() != before) answers_at_once_ = !dma_.waits_for_memory();
   constexpr std::array owners{weight_fill, input_fill, output, controller};
   for (std::size_t engine = 0; engine < owners.size(); ++engine) {
     if (dma_.served(static_cast<DmaEngine>(engine))) wake(owners[engine], edge + 1);
   }
   if (dma_.error()) wake(controller, edge + 1);
-}
-
-std::uint64_t FastMachine::next(Block block, std::uint64_t edge) const {
-  switch (block) {
-    case controller:
-      return controller_.next(edge);
-    case sequencer:
-      return sequencer_.next(edge);
-    case loader:
-      return loader_.next(edge);
-    case weight_fill:
-      return weight_buffer_.next(edge, weights_released_.read());
-    case input_fill:
-      return input_buffer_.next(edge, inputs_released());
-    case output:
-      return output_.next(edge);
-    case ppu:
-      return next_ppu(edge);
-    case dma:
-      return dma_.next(edge);
-    case block_count:
-      break;
-  }
-  return never;
 }
 
 std::uint64_t FastMachine::next_ppu(std::uint64_t edge) const {

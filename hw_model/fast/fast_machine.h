@@ -84,11 +84,11 @@ class FastMachine : public sc_core::sc_module {
   bool quiet_until(std::uint64_t edge) const;
   std::span<std::uint8_t> direct_memory();
 
+  std::uint64_t next_due() const;
   void run_edge(std::uint64_t edge);
   void step(Block block, std::uint64_t edge);
   void step_controller(std::uint64_t edge);
   void step_dma(std::uint64_t edge);
-  std::uint64_t next(Block block, std::uint64_t edge) const;
   std::uint64_t next_ppu(std::uint64_t edge) const;
   void reset_blocks(std::uint64_t edge);
   void wake(Block block, std::uint64_t edge) { due_[block] = std::min(due_[block], edge); }

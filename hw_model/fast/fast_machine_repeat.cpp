@@ -12,8 +12,8 @@ void FastMachine::set_memory_timing(const MemoryTiming* timing) {
 bool FastMachine::at_rest(std::uint64_t edge) const {
   if (memory_timing_ == nullptr || !answers_at_once_ || config_.stall.permille != 0) return false;
   const std::optional<std::uint64_t> rests = memory_timing_->rests_from();
-  return rests && *rests <= edge * period_.value() && dma_.at_rest(time_of(edge)) && weight_buffer_.at_rest(edge) &&
-         input_buffer_.at_rest(edge);
+  return rests && *rests <= edge * period_.value() && dma_.at_rest(edge * period_.value()) &&
+         weight_buffer_.at_rest(edge) && input_buffer_.at_rest(edge);
 }
 
 /// Sees layers begin and end: when the job changes.

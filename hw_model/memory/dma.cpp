@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "hw_model/control/job.h"
-
 namespace lpa::hw {
 
 /// A pooled TLM transaction with the burst it carries.
@@ -52,14 +50,12 @@ DmaSocket::DmaSocket(const sc_core::sc_module_name& name, const MachineConfig& c
 
 DmaSocket::~DmaSocket() = default;
 
-void DmaSocket::step(std::uint64_t cycle, const sc_core::sc_time& now) {
+void DmaSocket::step(std::uint64_t cycle, std::uint64_t now) {
   for (Engine& engine : engines_) engine.served = false;
   if (!response_gate_.closed(cycle)) {
-    for (Engine& engine : engines_) {
-      if (!engine.in_flight.empty()) finish_oldest(engine, cycle, now.value());
-    }
+    for (Engine& engine : engines_) finish_oldest(engine, cycle, now);
   }
-  if (open_request_ != nullptr || request_free_at_ > now.value() || request_gate_.closed(cycle)) return;
+  if (open_request_ != nullptr || request_free_at_ > now || request_gate_.closed(cycle)) return;
   for (std::size_t i = 0; i < engines_.size(); ++i) {
     Engine& engine = engines_[(next_engine_ + i) % engines_.size()];
     if (!engine.port.requests.ready(cycle) || !may_launch(engine)) continue;
@@ -67,10 +63,6 @@ void DmaSocket::step(std::uint64_t cycle, const sc_core::sc_time& now) {
     launch(engine, cycle, now);
     break;
   }
-}
-
-bool DmaSocket::may_launch(const Engine& engine) const {
-  return !engine.port.requests.empty() && engine.in_flight.size() < outstanding_;
 }
 
 void DmaSocket::clear() {
@@ -85,11 +77,11 @@ void DmaSocket::clear() {
   next_engine_ = 0;
 }
 
-bool DmaSocket::at_rest(const sc_core::sc_time& now) const {
+bool DmaSocket::at_rest(std::uint64_t now) const {
   const auto rests = [](const Engine& engine) {
     return engine.port.requests.empty() && engine.port.done.empty() && engine.in_flight.empty();
   };
-  return !waits_for_memory() && !error_ && request_free_at_ <= now.value() && std::ranges::all_of(engines_, rests);
+  return !waits_for_memory() && !error_ && request_free_at_ <= now && std::ranges::all_of(engines_, rests);
 }
 
 std::uint64_t DmaSocket::next(std::uint64_t cycle) const {
@@ -101,11 +93,6 @@ std::uint64_t DmaSocket::next(std::uint64_t cycle) const {
     at = std::min(at, next_request(engine));
   }
   return std::max(at, cycle + 1);
-}
-
-std::uint64_t DmaSocket::next_request(const Engine& engine) const {
-  if (open_request_ != nullptr || !may_launch(engine)) return never;
-  return std::max(request_free_edge_, engine.port.requests.ready_at());
 }
 
 void DmaSocket::finish_oldest(Engine& engine, std::uint64_t cycle, std::uint64_t now) {
@@ -126,7 +113,7 @@ void DmaSocket::finish_oldest(Engine& engine, std::uint64_t cycle, std::uint64_t
   }
 }
 
-void DmaSocket::launch(Engine& engine, std::uint64_t cycle, const sc_core::sc_time& now) {
+void DmaSocket::launch(Engine& engine, std::uint64_t cycle, std::uint64_t now) {
   Transaction& transaction = pool_->acquire();
   transaction.burst = engine.port.requests.take(cycle);
   engine.served = true;
@@ -146,40 +133,41 @@ void DmaSocket::launch(Engine& engine, std::uint64_t cycle, const sc_core::sc_ti
   ++bursts_;
 
   tlm::tlm_phase phase = tlm::BEGIN_REQ;
-  sc_core::sc_time delay = now - sc_core::sc_time_stamp();
+  const std::uint64_t stamp = sc_core::sc_time_stamp().value();
+  sc_core::sc_time delay = sc_core::sc_time::from_value(now - stamp);
   open_request_ = &transaction;
   switch (socket->nb_transport_fw(transaction, phase, delay)) {
     case tlm::TLM_ACCEPTED:
       break;
     case tlm::TLM_UPDATED:
-      end_request(phase == tlm::BEGIN_RESP ? now : sc_core::sc_time_stamp() + delay);
+      end_request(phase == tlm::BEGIN_RESP ? now : stamp + delay.value());
       if (phase == tlm::BEGIN_RESP) {
-        complete(transaction, delay);
+        complete(transaction, stamp + delay.value());
         phase = tlm::END_RESP;
         socket->nb_transport_fw(transaction, phase, delay);
       }
       break;
     case tlm::TLM_COMPLETED:
       end_request(now);
-      complete(transaction, delay);
+      complete(transaction, stamp + delay.value());
       break;
   }
 }
 
-void DmaSocket::end_request(const sc_core::sc_time& at) {
+void DmaSocket::end_request(std::uint64_t at) {
   open_request_ = nullptr;
-  request_free_at_ = at.value();
+  request_free_at_ = at;
   request_free_edge_ = (request_free_at_ + period_ - 1) / period_;
 }
 
-void DmaSocket::complete(Transaction& transaction, const sc_core::sc_time& delay) {
+void DmaSocket::complete(Transaction& transaction, std::uint64_t at) {
   --unanswered_;
   if (transaction.orphaned) {
     transaction.release();
     return;
   }
   transaction.complete = true;
-  transaction.complete_at = (sc_core::sc_time_stamp() + delay).value();
+  transaction.complete_at = at;
   transaction.complete_edge = transaction.complete_at / period_ + 1;
 }
 
@@ -187,12 +175,11 @@ tlm::tlm_sync_enum DmaSocket::nb_transport_bw(tlm::tlm_generic_payload& payload,
                                               sc_core::sc_time& delay) {
   // END_REQ, or a BEGIN_RESP that stands for both; the BEGIN_RESP of an older transaction ends no request. An END_REQ
   // that is only implied takes effect at once.
-  if (&payload == open_request_) {
-    end_request(sc_core::sc_time_stamp() + (phase == tlm::END_REQ ? delay : sc_core::SC_ZERO_TIME));
-  }
+  const std::uint64_t now = sc_core::sc_time_stamp().value();
+  if (&payload == open_request_) end_request(phase == tlm::END_REQ ? now + delay.value() : now);
   const bool responds = phase == tlm::BEGIN_RESP;
   if (responds) {
-    complete(static_cast<Transaction&>(payload), delay);
+    complete(static_cast<Transaction&>(payload), now + delay.value());
     phase = tlm::END_RESP;
   }
   if (on_answer_) on_answer_();
@@ -211,7 +198,7 @@ void Dma::clocked() {
   if (reset.read()) {
     clear();
   } else {
-    step(cycle_, sc_core::sc_time_stamp());
+    step(cycle_, sc_core::sc_time_stamp().value());
   }
 }
 

@@ -2,6 +2,7 @@
 // timed, four phases, one request per cycle, a bounded number of transactions in flight per engine.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -13,6 +14,7 @@
 #include <tlm>
 #include <tlm_utils/simple_initiator_socket.h>
 
+#include "hw_model/control/job.h"
 #include "hw_model/machine_config.h"
 #include "hw_model/memory/dma_port.h"
 #include "hw_model/stall_gate.h"
@@ -32,8 +34,9 @@ class DmaSocket : public sc_core::sc_module {
 
   DmaPort& port(DmaEngine engine) { return engines_[static_cast<std::size_t>(engine)].port; }
 
-  /// One edge, at `now`, which may lie ahead of sc_time_stamp(): requests then carry the difference as their delay.
-  void step(std::uint64_t cycle, const sc_core::sc_time& now);
+  /// One edge, at `now` (ps), which may lie ahead of sc_time_stamp(): requests then carry the difference as their
+  /// delay.
+  void step(std::uint64_t cycle, std::uint64_t now);
   /// Drops everything that is queued or in flight; what memory still answers is ignored.
   void clear();
   /// The first edge after `cycle` at which step() would do anything, as far as is known; edge e lies at e periods of
@@ -49,8 +52,8 @@ class DmaSocket : public sc_core::sc_module {
   /// Whether the last step() took a burst of an engine, or handed one back.
   bool served(DmaEngine engine) const { return engines_[static_cast<std::size_t>(engine)].served; }
 
-  /// Whether nothing is queued, in flight or on its way to a requester, and a request could leave at `now`.
-  bool at_rest(const sc_core::sc_time& now) const;
+  /// Whether nothing is queued, in flight or on its way to a requester, and a request could leave at `now` (ps).
+  bool at_rest(std::uint64_t now) const;
   /// The engine that is asked first for the next request.
   std::size_t turn() const { return next_engine_; }
   void set_turn(std::size_t engine) { next_engine_ = engine; }
@@ -73,12 +76,17 @@ class DmaSocket : public sc_core::sc_module {
     bool served = false;
   };
 
-  std::uint64_t next_request(const Engine& engine) const;
+  std::uint64_t next_request(const Engine& engine) const {
+    if (open_request_ != nullptr || !may_launch(engine)) return never;
+    return std::max(request_free_edge_, engine.port.requests.ready_at());
+  }
   void finish_oldest(Engine& engine, std::uint64_t cycle, std::uint64_t now);
-  bool may_launch(const Engine& engine) const;
-  void launch(Engine& engine, std::uint64_t cycle, const sc_core::sc_time& now);
-  void end_request(const sc_core::sc_time& at);
-  void complete(Transaction& transaction, const sc_core::sc_time& delay);
+  bool may_launch(const Engine& engine) const {
+    return !engine.port.requests.empty() && engine.in_flight.size() < outstanding_;
+  }
+  void launch(Engine& engine, std::uint64_t cycle, std::uint64_t now);
+  void end_request(std::uint64_t at);
+  void complete(Transaction& transaction, std::uint64_t at);
   tlm::tlm_sync_enum nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase, sc_core::sc_time& delay);
 
   std::size_t outstanding_;

@@ -6,7 +6,9 @@ set(LPA_CXX_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conve
 
 # Options that every target of the project is compiled with; not part of what is exported.
 add_library(lpa_build_options INTERFACE)
-target_compile_options(lpa_build_options INTERFACE ${LPA_CXX_WARNINGS} $<$<BOOL:${LPA_WERROR}>:-Werror>)
+# Position-independent code would else keep functions that others might replace from being inlined.
+target_compile_options(lpa_build_options INTERFACE ${LPA_CXX_WARNINGS} $<$<BOOL:${LPA_WERROR}>:-Werror>
+                                                   -fno-semantic-interposition)
 target_link_libraries(lpa_build_options INTERFACE fmt::fmt)
 if(LPA_SANITIZE)
   # Without those checks of undefined behaviour whose failures AddressSanitizer would see: they take half of a build.
