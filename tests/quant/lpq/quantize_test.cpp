@@ -224,7 +224,7 @@ TEST(Quantize, GivesACopyBetweenFormatsATableEvenIfItChangesNoWord) {
   formats::LpFormat close = in_format;
   close.sf_q8 += 1;
   const QuantizedLayer layer = quantize(graph, {in_format, {}, {{.output = close}}}).layers.at(0);
-  ASSERT_EQ(layer.tables[0], formats::word_table(in_format, close, {}));
+  ASSERT_EQ(layer.tables[0], formats::word_table(in_format, close, workloads::Activation{}));
   EXPECT_EQ(layer.tables[1], layer.tables[0]);
   for (std::size_t word = 0; word < layer.tables[0].size(); ++word) EXPECT_EQ(layer.tables[0][word], word);
 }
