@@ -59,6 +59,19 @@ Counters& Counters::operator+=(const Counters& other) {
   return *this = from_registers(sum);
 }
 
+Counters operator-(const Counters& later, const Counters& earlier) {
+  auto difference = to_registers(later);
+  const auto before = to_registers(earlier);
+  for (std::size_t i = 0; i < counter_count; ++i) difference[i] -= before[i];
+  return from_registers(difference);
+}
+
+Counters operator*(const Counters& counters, std::uint64_t times) {
+  auto product = to_registers(counters);
+  for (std::uint64_t& value : product) value *= times;
+  return from_registers(product);
+}
+
 std::array<std::uint64_t, counter_count> to_registers(const Counters& counters) {
   std::array<std::uint64_t, counter_count> registers{};
   registers[0] = counters.cycles;

@@ -35,6 +35,8 @@ struct Counters {
 
   std::uint64_t cause(Cause c) const { return by_cause[static_cast<std::size_t>(c)]; }
   Counters& operator+=(const Counters& other);
+  friend Counters operator-(const Counters& later, const Counters& earlier);
+  friend Counters operator*(const Counters& counters, std::uint64_t times);
   friend bool operator==(const Counters&, const Counters&) = default;
 };
 

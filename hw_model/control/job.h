@@ -8,6 +8,7 @@
 
 #include "hw_model/control/schedule.h"
 #include "hw_model/counters.h"
+#include "hw_model/state_walk.h"
 
 namespace lpa::hw {
 
@@ -30,6 +31,16 @@ struct FillLevel {
   bool has(std::int64_t number, std::int64_t bytes_needed) const {
     const auto half = static_cast<std::size_t>(number % 2);
     return fetch[half] == number && bytes[half] >= bytes_needed;
+  }
+  /// `index`: what of the walk's position the fetches count. A half that holds none, and no complete one, stay so.
+  void walk(StateWalk& walk, void (StateWalk::*index)(std::int64_t&)) {
+    for (std::int64_t& number : fetch) {
+      walk.plain(number < 0);
+      if (number >= 0) (walk.*index)(number);
+    }
+    for (const std::int64_t count : bytes) walk.plain(count);
+    walk.plain(complete == 0);
+    if (complete > 0) (walk.*index)(complete);
   }
   friend bool operator==(const FillLevel&, const FillLevel&) = default;
   friend std::ostream& operator<<(std::ostream& out, const FillLevel& level) {

@@ -151,6 +151,9 @@ class VisitCursor {
   std::int64_t channels() const { return schedule_->tiling().tile_channels(n_tile_); }
   std::int64_t positions() const { return schedule_->tiling().positions(pass().band); }
   void next();
+  void skip(std::int64_t visits) {
+    for (; visits > 0; --visits) next();
+  }
 
  private:
   const Schedule* schedule_;
@@ -162,7 +165,10 @@ class VisitCursor {
 /// Walks the weight tiles: for every visit its k-tiles.
 class TileCursor {
  public:
-  explicit TileCursor(const Schedule& schedule) : visit_(schedule), schedule_(&schedule) {}
+  explicit TileCursor(const Schedule& schedule) : TileCursor(schedule, VisitCursor(schedule)) {}
+  /// From the first tile of a visit on.
+  TileCursor(const Schedule& schedule, const VisitCursor& visit)
+      : visit_(visit), schedule_(&schedule), index_(visit.index() * schedule.tiling().k_tiles) {}
 
   bool done() const { return visit_.done(); }
   std::int64_t index() const { return index_; }
@@ -182,6 +188,11 @@ class TileCursor {
   std::int64_t bias_offset() const;
   bool has_biases() const { return schedule_->descriptor().layout() == WeightLayout::packed; }
   void next();
+  /// To the same k-tile of a later visit.
+  void skip_visits(std::int64_t visits) {
+    visit_.skip(visits);
+    index_ += visits * schedule_->tiling().k_tiles;
+  }
 
  private:
   VisitCursor visit_;

@@ -6,6 +6,9 @@
 namespace lpa::hw {
 namespace {
 
+/// Channels whose sums are formed together: kernels are at their best.
+constexpr std::int64_t group_channels = 64;
+
 /// What of a format the array sees: the scale factor only moves the encoder's constant.
 std::array<std::int64_t, 4> shape(const FormatFields& f) {
   return {f.bits, f.es, f.rs, f.regime};
@@ -22,11 +25,15 @@ ArrayValues::ArrayValues(const MachineConfig& config, const FillLogic& weights, 
                          OutputStore& store)
     : arithmetic_(config.arithmetic), weight_buffer_(weights), input_buffer_(inputs), store_(store) {}
 
-void ArrayValues::start(const Schedule& schedule) {
+void ArrayValues::start(const Schedule& schedule, bool layer_wise) {
   schedule_ = &schedule;
+  layer_wise_ = layer_wise;
+  group_tiles_ = layer_wise ? ceil_div(group_channels, schedule.tiling().lanes) : 1;
+  channels_.clear();
+  channels_.resize(layer_wise ? static_cast<std::size_t>(ceil_div(schedule.tiling().n_tiles, group_tiles_)) : 2);
   values_ = next_values_;
   panel_.reset();
-  panel_fetch_ = -1;
+  panel_number_ = -1;
   const Tiling& tiling = schedule.tiling();
   const Descriptor& d = tiling.d;
   store_.start(tiling);
@@ -44,16 +51,21 @@ void ArrayValues::start(const Schedule& schedule) {
 void ArrayValues::load_biases(const TileCursor& tile) {
   if (!values_) return;
   const Tiling& tiling = schedule_->tiling();
-  const std::int64_t count = tiling.tile_channels(tile.visit().n_tile());
-  Channels& loaded = channels(tile.visit());
-  loaded.weights.emplace(*kernel_, static_cast<std::size_t>(tiling.k), static_cast<std::size_t>(count));
-  loaded.start.clear();
+  const VisitCursor& visit = tile.visit();
+  Channels& loaded = channels(visit);
+  if (first_channel(visit) == 0) {
+    const std::int64_t first = visit.n_tile() * tiling.lanes;
+    const std::int64_t count = std::min(group_tiles_ * tiling.lanes, tiling.d.out_c - first);
+    loaded.weights.emplace(*kernel_, static_cast<std::size_t>(tiling.k), static_cast<std::size_t>(count));
+    loaded.start.clear();
+  }
+  const auto count = static_cast<std::size_t>(visit.channels());
   if (!tile.has_biases()) {
-    loaded.start.assign(static_cast<std::size_t>(count), kernel_->scalar().start({}));
+    loaded.start.resize(loaded.start.size() + count, kernel_->scalar().start({}));
     return;
   }
   const std::uint8_t* at = weight_buffer_.data(tile.weight_fetch()) + tile.bias_offset();
-  for (std::int64_t channel = 0; channel < count; ++channel, at += Tiling::bias_bytes) {
+  for (std::size_t channel = 0; channel < count; ++channel, at += Tiling::bias_bytes) {
     loaded.start.push_back(read_bias(at));
   }
 }
@@ -67,7 +79,7 @@ void ArrayValues::load_tile(const TileCursor& tile) {
   formats::GemmWeights& weights = *channels(tile.visit()).weights;
   const std::int64_t stride = tile.column_stride();
   const std::int64_t k_stride = tile.k_stride();
-  row_.resize(weights.channels());
+  row_.resize(static_cast<std::size_t>(tile.visit().channels()));
   for (std::int64_t k = first; k < first + tiling.k_rows(tile.k_tile()); ++k, bytes += k_stride) {
     std::span<const std::uint8_t> row(row_);
     if (bits == 8 && stride == 1) {
@@ -78,7 +90,7 @@ void ArrayValues::load_tile(const TileCursor& tile) {
         row_[n] = word_in_byte(bytes[bit / 8 * stride], bit, bits);
       }
     }
-    weights.set_row(static_cast<std::size_t>(k), row);
+    weights.set_row(static_cast<std::size_t>(k), first_channel(tile.visit()), row);
   }
 }
 
@@ -86,28 +98,37 @@ void ArrayValues::compute(const VisitCursor& visit, std::int64_t first, std::int
   if (!values_) return;
   extend_panel(visit, first + count);
   const Channels& loaded = channels(visit);
-  const std::size_t lanes = loaded.weights->channels();
-  sums_.resize(static_cast<std::size_t>(count) * lanes);
-  kernel_->run(*panel_, static_cast<std::size_t>(first), static_cast<std::size_t>(count), *loaded.weights, loaded.start,
-               sums_, events_);
-  const formats::Psum* sum = sums_.data();
+  const std::size_t pitch = loaded.weights->channels();
+  const std::size_t offset = first_channel(visit);
+  if (offset == 0) {
+    sums_.resize(static_cast<std::size_t>(count) * pitch);
+    kernel_->run(*panel_, static_cast<std::size_t>(first), static_cast<std::size_t>(count), *loaded.weights,
+                 loaded.start, sums_, events_);
+  }
+  const auto lanes = static_cast<std::size_t>(visit.channels());
   const auto idle_lanes = static_cast<std::uint64_t>(schedule_->tiling().lanes) - lanes;
-  for (std::int64_t position = first; position < first + count; ++position) {
+  const formats::Psum* sums = sums_.data() + offset;
+  for (std::int64_t position = first; position < first + count; ++position, sums += pitch) {
     std::uint8_t* words = store_.words(visit.index(), position);
-    for (std::size_t lane = 0; lane < lanes; ++lane) words[lane] = static_cast<std::uint8_t>((*encoder_)(*sum++));
+    for (std::size_t lane = 0; lane < lanes; ++lane) words[lane] = static_cast<std::uint8_t>((*encoder_)(sums[lane]));
     // Lanes without a channel hold zeros as weights: only NaR makes a difference to them.
     events_.nar_products += static_cast<std::uint64_t>(nars_[static_cast<std::size_t>(position)]) * idle_lanes;
   }
 }
 
+/// The fetch that brings a band's activations; layer-wise it does not matter which.
+std::int64_t ArrayValues::panel_of(const Pass& pass) const {
+  return layer_wise_ ? pass.batch * schedule_->tiling().bands + pass.band : pass.input_fetch;
+}
+
 void ArrayValues::extend_panel(const VisitCursor& visit, std::int64_t end) {
   const Tiling& tiling = schedule_->tiling();
   const Pass& pass = visit.pass();
-  if (panel_fetch_ != pass.input_fetch) {
+  if (panel_number_ != panel_of(pass)) {
     const std::int64_t positions = tiling.positions(pass.band);
     panel_.emplace(*kernel_, static_cast<std::size_t>(tiling.k), static_cast<std::size_t>(positions));
     nars_.assign(static_cast<std::size_t>(positions), 0);
-    panel_fetch_ = pass.input_fetch;
+    panel_number_ = panel_of(pass);
     panel_filled_ = 0;
   }
   if (end <= panel_filled_) return;

@@ -25,7 +25,12 @@ class ArrayValues {
   /// Off: no words are computed, and nothing is counted. From the next layer on.
   void set_values(bool on) { next_values_ = on; }
 
-  void start(const Schedule& schedule);
+  /// `layer_wise`: visits do not come in the order of the schedule but in that of batch, band and n-tile, each of all
+  /// its positions; all n-tiles of a group must be loaded before its first one is computed, and need not be loaded
+  /// again for another band.
+  void start(const Schedule& schedule, bool layer_wise = false);
+  /// Sums of so many n-tiles are formed together.
+  std::int64_t group_tiles() const { return group_tiles_; }
   /// The biases of the tile's visit, and the tile's weights; both must be in the weight buffer.
   void load_biases(const TileCursor& tile);
   void load_tile(const TileCursor& tile);
@@ -37,12 +42,19 @@ class ArrayValues {
   const formats::AccumulateEvents& events() const { return events_; }
 
  private:
-  /// Weights and start values of a visit.
+  /// Weights and start values of a group of n-tiles; visits in the order of the schedule are groups of one.
   struct Channels {
     std::optional<formats::GemmWeights> weights;
     std::vector<formats::Psum> start;
   };
-  Channels& channels(const VisitCursor& visit) { return channels_[static_cast<std::size_t>(visit.index() % 2)]; }
+  Channels& channels(const VisitCursor& visit) {
+    return channels_[static_cast<std::size_t>(layer_wise_ ? visit.n_tile() / group_tiles_ : visit.index() % 2)];
+  }
+  /// Of an n-tile among the channels of its group.
+  std::size_t first_channel(const VisitCursor& visit) const {
+    return static_cast<std::size_t>(visit.n_tile() % group_tiles_ * schedule_->tiling().lanes);
+  }
+  std::int64_t panel_of(const Pass& pass) const;
   void extend_panel(const VisitCursor& visit, std::int64_t end);
   void read_row(const Pass& pass, std::int64_t k, std::int64_t first, std::int64_t count);
 
@@ -61,13 +73,15 @@ class ArrayValues {
   const formats::GemmKernel* kernel_ = nullptr;
   const formats::PsumEncoder* encoder_ = nullptr;
 
-  std::array<Channels, 2> channels_;         ///< Of a visit and the one after it.
+  bool layer_wise_ = false;
+  std::int64_t group_tiles_ = 1;
+  std::vector<Channels> channels_;           ///< By half, or by group.
   std::optional<formats::GemmPanel> panel_;  ///< The activations of a band,
-  std::int64_t panel_fetch_ = -1;            ///< which this fetch brought,
+  std::int64_t panel_number_ = -1;           ///< this one,
   std::int64_t panel_filled_ = 0;            ///< up to this position.
   std::vector<std::int64_t> nars_;           ///< NaR activations by position.
   std::vector<std::uint8_t> row_;
-  std::vector<formats::Psum> sums_;
+  std::vector<formats::Psum> sums_;  ///< [position][channel of the group]
   formats::AccumulateEvents events_;
 };
 

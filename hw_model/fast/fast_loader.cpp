@@ -74,6 +74,17 @@ std::uint64_t FastLoader::edge_after(std::uint64_t cycle, std::int64_t edges) co
   return cycle;
 }
 
+void FastLoader::walk(StateWalk& walk) {
+  walk.cursor(*tile_);
+  walk.tile(tiles_loaded_);
+  walk.weight_fetch(fetches_released_);
+  walk.plain(loading_);
+  walk.plain(looks_);
+  walk.next_edge(read_begin_);
+  walk.next_edge(tile_end_);
+  walk.plain(half_);
+}
+
 void FastLoader::finish_tile(std::uint64_t cycle) {
   const Tiling& tiling = schedule_->tiling();
   buffer_.count_read(tiling.tile_columns(tile_->visit().n_tile()), tiling.k_rows(tile_->k_tile()));

@@ -34,6 +34,9 @@ class FastLoader {
   std::int64_t fetches_released() const { return fetches_released_; }
   std::uint64_t tiles() const { return total_tiles_; }
   std::uint64_t first_row_edge() const { return first_row_edge_; }  ///< That presents the layer's first row.
+  bool done() const { return schedule_ == nullptr || tile_->done(); }
+  const TileCursor& tile() const { return *tile_; }  ///< The next one, or the one being loaded. Not if done.
+  void walk(StateWalk& walk);                        ///< Not if done.
   void set_timeline(Timeline* timeline) { timeline_ = timeline; }
 
  private:

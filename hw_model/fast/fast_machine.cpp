@@ -28,7 +28,8 @@ FastMachine::FastMachine(const sc_core::sc_module_name& name, const MachineConfi
       ppu_(config_, input_buffer_, store_, output_),
       controller_(config_, dma_.port(DmaEngine::descriptors), [this] { return gather(); }),
       registers_("registers", controller_),
-      memo_(config_) {
+      memo_(config_),
+      periods_(config_) {
   if (period_.value() != config_.period_ps()) throw ConfigError("the kernel's time resolution must be 1 ps");
   due_.fill(never);
   registers_.on_access([this] { before_access(); }, [this] { after_access(); });
@@ -46,8 +47,7 @@ FastMachine::FastMachine(const sc_core::sc_module_name& name, const MachineConfi
 
 void FastMachine::set_values(bool on) {
   values_on_ = on;
-  values_.set_values(on);
-  ppu_.set_values(on);
+  compute_words(on);
 }
 
 void FastMachine::set_timeline(Timeline* timeline) {
@@ -88,7 +88,9 @@ void FastMachine::advance() {
     const std::uint32_t job = job_.read().number;
     run_edge(edge);
     if (job_.read().number != job) {
-      repeat_layer();
+      if (!repeat_layer()) set_words_aside();
+      limit_known = false;
+    } else if (set_aside_ != nullptr && skip_visits()) {
       limit_known = false;
     }
     // Memory may have notified an event, unless it is known to do nothing but answer.
@@ -162,9 +164,7 @@ void FastMachine::run_edge(std::uint64_t edge) {
 }
 
 std::uint64_t FastMachine::next_due() const {
-  std::uint64_t first = never;
-  for (const std::uint64_t edge : due_) first = std::min(first, edge);
-  return first;
+  return std::ranges::min(due_);
 }
 
 void FastMachine::reset_blocks(std::uint64_t edge) {

@@ -15,6 +15,7 @@
 #include "hw_model/fast/fast_loader.h"
 #include "hw_model/fast/fast_sequencer.h"
 #include "hw_model/fast/layer_memo.h"
+#include "hw_model/fast/visit_periods.h"
 #include "hw_model/machine_config.h"
 #include "hw_model/memory/dma.h"
 #include "hw_model/memory/fill_logic.h"
@@ -47,11 +48,12 @@ class FastMachine : public sc_core::sc_module {
   void set_values(bool on);
   /// Receives what the machine does from now on; null: nobody.
   void set_timeline(Timeline* timeline);
-  /// The memory at the socket takes the times of `timing`, and nobody else makes it work: layers like earlier ones are
-  /// then not run again edge by edge if that makes no difference (LayerMemo). `timing` must outlive the machine. Null:
-  /// nothing is known of memory.
-  void set_memory_timing(const MemoryTiming* timing);
+  /// The memory at the socket takes the times of `timing`, and nobody else makes it work: layers and visits like
+  /// earlier ones are then not run again edge by edge if that makes no difference (LayerMemo, VisitPeriods). `timing`
+  /// must outlive the machine. Null: nothing is known of memory.
+  void set_memory_timing(MemoryTiming* timing);
   std::uint64_t layers_repeated() const { return layers_repeated_; }  ///< Those that were not run.
+  std::uint64_t edges_skipped() const { return edges_skipped_; }      ///< Of visits like earlier ones.
 
  private:
   /// In the order of their steps at an edge. Only two things depend on it: the controller takes the cause, and a buffer
@@ -80,7 +82,13 @@ class FastMachine : public sc_core::sc_module {
 
   bool at_rest(std::uint64_t edge) const;
   void watch_layers();
-  void repeat_layer();
+  bool repeat_layer();
+  void set_words_aside();
+  void form_words(const Schedule& schedule);
+  void compute_words(bool on);
+  bool skip_visits();
+  VisitMoment moment(const LayerPosition& position) const;
+  void walk(StateWalk& walk);
   bool quiet_until(std::uint64_t edge) const;
   std::span<std::uint8_t> direct_memory();
 
@@ -139,10 +147,14 @@ class FastMachine : public sc_core::sc_module {
 
   bool values_on_ = true;
   Timeline* timeline_ = nullptr;
-  const MemoryTiming* memory_timing_ = nullptr;
+  MemoryTiming* memory_timing_ = nullptr;
   LayerMemo memo_;
-  Counters repeated_;  ///< What the blocks would have counted in layers that were not run.
-  std::uint64_t layers_repeated_ = 0;
+  const Schedule* set_aside_ = nullptr;  ///< The layer that runs, if its words are formed when it ends.
+  VisitPeriods periods_;
+  std::int64_t seen_visit_ = 0;            ///< The last one before which its machine was looked at.
+  std::vector<std::int64_t> read_fields_;  ///< What was seen then.
+  Counters repeated_;                      ///< What the blocks would have counted where they were not run.
+  std::uint64_t layers_repeated_ = 0, edges_skipped_ = 0;
   std::uint32_t watched_job_ = 0;   ///< The last one that watch_layers() has seen,
   std::uint64_t watched_ends_ = 0;  ///< and ends of layers.
 };

@@ -335,6 +335,35 @@ bool FastSequencer::reads(std::uint64_t cycle, std::size_t half) const {
   return (cycle - run->start) % run->period < static_cast<std::uint64_t>(run_costs_.input_accesses);
 }
 
+std::optional<LayerPosition> FastSequencer::between_visits(std::uint64_t cycle) const {
+  if (phase_ != Phase::waiting || position_ != 0 || !tile_->first_k()) return std::nullopt;
+  return LayerPosition{.edge = cycle,
+                       .visit = tile_->visit().index(),
+                       .tile = tile_->index(),
+                       .input_fetch = tile_->visit().pass().input_fetch,
+                       .weight_fetch = tile_->weight_fetch(),
+                       .vector = last_k_vectors_};
+}
+
+void FastSequencer::walk(StateWalk& walk) {
+  walk.cursor(*tile_);
+  walk.plain(cause_);
+  walk.plain(looks_);
+  walk.vector(last_k_vectors_);
+  walk.tile(tiles_released_);
+  walk.input_fetch(inputs_released_);
+  walk.next_edge(fold_end_);
+  words_.walk(walk);
+  walk.plain(runs_.size() - counted_runs_);
+  for (std::size_t i = counted_runs_; i < runs_.size(); ++i) runs_[i].walk(walk);
+  walk.plain(run_costs_.input_accesses);
+  walk.plain(run_costs_.input_bytes);
+  walk.plain(run_costs_.psum_bytes);
+  walk.plain(run_costs_.macs);
+  walk.plain(run_costs_.half);
+  walk.edge(accounted_);
+}
+
 void FastSequencer::count_run(const IssueRun& run, std::uint64_t from, std::uint64_t to) {
   const auto accesses = static_cast<std::uint64_t>(run_costs_.input_accesses);
   if (from == run.start && to == run.last()) {

@@ -57,6 +57,10 @@ class FastSequencer {
   std::uint64_t macs(std::uint64_t cycle) const { return macs_ + (presents(cycle) ? run_costs_.macs : 0); }
   std::uint64_t vectors(std::uint64_t cycle) const { return vectors_ + (presents(cycle) ? 1 : 0); }
   std::uint64_t array_span() const { return array_span_; }
+  /// The next visit, between the last vector of one and the first of the next; nullopt anywhere else.
+  std::optional<LayerPosition> between_visits(std::uint64_t cycle) const;
+  /// Between two visits, everything accounted for up to the edge before.
+  void walk(StateWalk& walk);
   void set_timeline(Timeline* timeline);
 
  private:

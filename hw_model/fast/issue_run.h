@@ -18,6 +18,12 @@ struct IssueRun {
 
   std::uint64_t edge(std::int64_t j) const { return start + (static_cast<std::uint64_t>(j) + 1) * period - 1; }
   std::uint64_t last() const { return edge(count - 1); }
+  void walk(StateWalk& walk) {
+    walk.edge(start);
+    walk.plain(count);
+    walk.plain(period);
+    walk.plain(stalled);
+  }
 };
 
 /// Tells when the encoded words of issued vectors are in the output buffer.
@@ -51,6 +57,14 @@ class WordClock {
       }
     }
     return issued_;
+  }
+  void walk(StateWalk& walk) {
+    walk.plain(runs_.size());
+    for (Entry& entry : runs_) {
+      walk.vector(entry.first);
+      entry.run.walk(walk);
+    }
+    walk.vector(issued_);
   }
 
  private:

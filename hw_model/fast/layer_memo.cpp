@@ -17,15 +17,6 @@ Descriptor shape_of(Descriptor d, std::int64_t burst_bytes) {
   return d;
 }
 
-Counters difference(const Counters& a, const Counters& b) {
-  auto values = to_registers(a);
-  const auto before = to_registers(b);
-  for (std::size_t i = 0; i < counter_count; ++i) values[i] -= before[i];
-  Counters counters = from_registers(values);
-  counters.saturations = counters.nar_products = 0;
-  return counters;
-}
-
 }  // namespace
 
 void LayerMemo::begin(const Descriptor& descriptor, std::size_t turn, std::uint64_t edge, const Counters& counters) {
@@ -34,8 +25,9 @@ void LayerMemo::begin(const Descriptor& descriptor, std::size_t turn, std::uint6
 
 void LayerMemo::end(std::size_t turn, std::uint64_t edge, const Counters& counters) {
   if (!recorded_) return;
-  costs_.try_emplace(recorded_->key,
-                     LayerCost{edge - recorded_->begin, difference(counters, recorded_->counters), turn});
+  LayerCost cost{edge - recorded_->begin, counters - recorded_->counters, turn};
+  cost.counters.saturations = cost.counters.nar_products = 0;
+  costs_.try_emplace(recorded_->key, cost);
   recorded_.reset();
 }
 

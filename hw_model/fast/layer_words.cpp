@@ -1,6 +1,8 @@
 #include "hw_model/fast/layer_words.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 #include <vector>
 
 namespace lpa::hw {
@@ -89,29 +91,38 @@ void LayerWords::clear(const Schedule& schedule, std::span<std::uint8_t> memory)
 }
 
 void LayerWords::compute(const Schedule& schedule, std::span<std::uint8_t> memory) {
-  const Descriptor& d = schedule.descriptor();
+  const bool uses_array = schedule.descriptor().uses_array();
   ppu_.start(schedule);
-  if (d.uses_array()) array_.start(schedule);
-  TileCursor tile(schedule);
+  if (uses_array) array_.start(schedule, true);
+  loaded_batch_.assign(static_cast<std::size_t>(schedule.tiling().n_tiles), -1);
   weight_fetch_ = -1;
-  std::int64_t input_fetch = -1;
-  for (VisitCursor visit(schedule); !visit.done(); visit.next()) {
-    if (visit.pass().input_fetch != input_fetch) {
-      input_fetch = visit.pass().input_fetch;
-      copy_fetch(schedule.input_fetches()[static_cast<std::size_t>(input_fetch)], memory, inputs_.half(input_fetch));
+  std::vector<VisitCursor> visits;
+  for (VisitCursor visit(schedule); !visit.done(); visit.next()) visits.push_back(visit);
+  const auto band_of = [](const VisitCursor& visit) { return std::pair(visit.pass().batch, visit.pass().band); };
+  std::ranges::stable_sort(visits, {}, [&](const VisitCursor& v) { return std::pair(band_of(v), v.n_tile()); });
+  for (auto visit = visits.begin(); visit != visits.end(); ++visit) {
+    if (visit == visits.begin() || band_of(*std::prev(visit)) != band_of(*visit)) {
+      const std::int64_t fetch = visit->pass().input_fetch;
+      copy_fetch(schedule.input_fetches()[static_cast<std::size_t>(fetch)], memory, inputs_.half(fetch));
     }
-    if (d.uses_array()) {
-      load_tiles(schedule, tile, memory);
-      array_.compute(visit, 0, visit.positions());
+    if (uses_array) {
+      if (visit->n_tile() % array_.group_tiles() == 0) {
+        const auto end = std::ranges::next(visit, array_.group_tiles(), visits.end());
+        for (auto v = visit; v != end && band_of(*v) == band_of(*visit); ++v) load_tiles(schedule, *v, memory);
+      }
+      array_.compute(*visit, 0, visit->positions());
     }
-    if (d.adds()) load_residuals(schedule, visit, memory);
-    store_results(schedule, visit, memory);
+    if (schedule.descriptor().adds()) load_residuals(schedule, *visit, memory);
+    store_results(schedule, *visit, memory);
   }
 }
 
-/// The weights of a visit.
-void LayerWords::load_tiles(const Schedule& schedule, TileCursor& tile, std::span<const std::uint8_t> memory) {
+/// The weights of a visit, unless an earlier one had the same.
+void LayerWords::load_tiles(const Schedule& schedule, const VisitCursor& visit, std::span<const std::uint8_t> memory) {
+  std::int64_t& batch = loaded_batch_[static_cast<std::size_t>(visit.n_tile())];
+  if (std::exchange(batch, visit.pass().batch) == visit.pass().batch) return;
   bool last = false;
+  TileCursor tile(schedule, visit);
   do {
     if (tile.weight_fetch() != weight_fetch_) {
       weight_fetch_ = tile.weight_fetch();

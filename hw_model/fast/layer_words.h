@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "hw_model/control/schedule.h"
 #include "hw_model/fast/array_values.h"
@@ -12,7 +13,7 @@
 
 namespace lpa::hw {
 
-/// Goes through a layer visit by visit, with external memory at hand. Uses the machine's buffers, none of whose data
+/// Goes through a layer band by band, with external memory at hand. Uses the machine's buffers, none of whose data
 /// must be needed any more, and counts nothing but saturations and NaRs.
 class LayerWords {
  public:
@@ -27,7 +28,7 @@ class LayerWords {
   static void clear(const Schedule& schedule, std::span<std::uint8_t> memory);
 
  private:
-  void load_tiles(const Schedule& schedule, TileCursor& tile, std::span<const std::uint8_t> memory);
+  void load_tiles(const Schedule& schedule, const VisitCursor& visit, std::span<const std::uint8_t> memory);
   void load_residuals(const Schedule& schedule, const VisitCursor& visit, std::span<const std::uint8_t> memory);
   void store_results(const Schedule& schedule, const VisitCursor& visit, std::span<std::uint8_t> memory);
 
@@ -36,7 +37,8 @@ class LayerWords {
   OutputLogic& output_;
   ArrayValues& array_;
   PpuValues& ppu_;
-  std::int64_t weight_fetch_ = -1;  ///< The one in the weight buffer.
+  std::int64_t weight_fetch_ = -1;          ///< The one in the weight buffer.
+  std::vector<std::int64_t> loaded_batch_;  ///< Of each n-tile: whose weights the array has; -1: none.
 };
 
 }  // namespace lpa::hw

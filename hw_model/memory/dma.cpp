@@ -171,6 +171,34 @@ void DmaSocket::complete(Transaction& transaction, std::uint64_t at) {
   transaction.complete_edge = transaction.complete_at / period_ + 1;
 }
 
+void DmaSocket::walk(StateWalk& walk) {
+  walk.plain(next_engine_);
+  walk.next_time(request_free_at_);
+  walk.next_edge(request_free_edge_);
+  for (Engine& engine : engines_) {
+    const bool outputs = &engine == &engines_[static_cast<std::size_t>(DmaEngine::outputs)];
+    const auto one = [&](Burst& burst) {
+      walk.plain(burst.write);
+      walk.plain(burst.data.size());
+      if (outputs) {
+        walk.visit(burst.tag);
+      } else {
+        walk.plain(burst.tag);
+      }
+    };
+    for (Mailbox<Burst>* box : {&engine.port.requests, &engine.port.done}) {
+      walk.plain(std::ranges::distance(box->items()));
+      for (Burst& burst : box->items()) one(burst);
+    }
+    walk.plain(engine.in_flight.size());
+    for (Transaction* transaction : engine.in_flight) {
+      one(transaction->burst);
+      walk.time(transaction->complete_at);
+      walk.edge(transaction->complete_edge);
+    }
+  }
+}
+
 tlm::tlm_sync_enum DmaSocket::nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
                                               sc_core::sc_time& delay) {
   // END_REQ, or a BEGIN_RESP that stands for both; the BEGIN_RESP of an older transaction ends no request. An END_REQ

@@ -58,6 +58,9 @@ class DmaSocket : public sc_core::sc_module {
   std::size_t turn() const { return next_engine_; }
   void set_turn(std::size_t engine) { next_engine_ = engine; }
 
+  /// But for addresses and bytes, where nothing waits for memory and it has answered nothing with an error.
+  void walk(StateWalk& walk);
+
   /// Address of the first transaction since reset that memory answered with an error.
   std::optional<std::uint64_t> error() const { return error_; }
   /// Whether there was one in an earlier cycle: what a clocked block sees in `cycle`.

@@ -36,6 +36,7 @@ class ExternalMemory : public sc_core::sc_module {
   ExternalMemory(const sc_core::sc_module_name& name, const MachineConfig& config,
                  Protocol protocol = Protocol::four_phase, std::unique_ptr<MemoryTiming> timing = nullptr);
 
+  MemoryTiming& timing() { return *timing_; }
   const MemoryTiming& timing() const { return *timing_; }
 
  private:

@@ -102,6 +102,15 @@ void FillLogic::receive(std::uint64_t cycle) {
   }
 }
 
+void FillLogic::walk(StateWalk& walk) {
+  const auto index = kind_ == FillKind::weights ? &StateWalk::weight_fetch : &StateWalk::input_fetch;
+  (walk.*index)(requested_fetch_);
+  walk.plain(requested_bytes_);
+  (walk.*index)(received_fetch_);
+  level_.walk(walk, index);
+  walk.next_edge(write_busy_until_);
+}
+
 void FillLogic::report_released(std::uint64_t cycle, std::int64_t released) {
   for (; reported_ < released; ++reported_) {
     const bool second = reported_ % 2 != 0;

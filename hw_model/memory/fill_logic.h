@@ -10,6 +10,7 @@
 #include "hw_model/control/job.h"
 #include "hw_model/memory/dma_port.h"
 #include "hw_model/stall_gate.h"
+#include "hw_model/state_walk.h"
 #include "hw_model/timeline.h"
 
 namespace lpa::hw {
@@ -30,6 +31,7 @@ class FillLogic {
   std::uint64_t next(std::uint64_t cycle, std::int64_t released) const;
 
   const FillLevel& level() const { return level_; }
+  std::int64_t requested_fetch() const { return requested_fetch_; }  ///< The next one of which anything is requested.
 
   /// A byte of a fetch. `level` must say that it is there.
   std::uint8_t byte(std::int64_t fetch, std::int64_t offset) const { return data(fetch)[offset]; }
@@ -54,6 +56,8 @@ class FillLogic {
 
   std::uint64_t reads() const { return reads_; }
   std::uint64_t writes() const { return writes_; }
+  /// Of layers that use the array.
+  void walk(StateWalk& walk);
   void set_timeline(Timeline* timeline) { timeline_ = timeline; }
 
  private:

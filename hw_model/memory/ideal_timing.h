@@ -12,6 +12,7 @@ class IdealTiming : public MemoryTiming {
   explicit IdealTiming(const MachineConfig& config);
   std::uint64_t serve(std::uint64_t address, std::uint64_t bytes, bool write, std::uint64_t arrival) override;
   std::optional<std::uint64_t> rests_from() const override { return free_at_; }
+  void move_on(std::uint64_t ps) override { free_at_ += ps; }
 
  private:
   std::uint64_t period_, latency_, bytes_per_cycle_;  ///< ps, ps, bytes.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <ranges>
 #include <utility>
 
 namespace lpa::hw {
@@ -30,6 +31,8 @@ class Mailbox {
     items_.clear();
     taken_ = 0;
   }
+  /// Between two edges: the items, all of which can be taken from the next edge on.
+  auto items() { return items_ | std::views::values; }
 
  private:
   std::deque<std::pair<std::uint64_t, T>> items_;

@@ -29,6 +29,9 @@ class MemoryTiming {
   /// from then on are answered as they were at any other time of rest: when, depends on their distances and sizes only.
   /// None: there is no such time.
   virtual std::optional<std::uint64_t> rests_from() const { return std::nullopt; }
+  /// Transactions have been served all the time for `ps` without being told, after which memory is as busy as it was
+  /// before. For those that know when they rest.
+  virtual void move_on(std::uint64_t /*ps*/) {}
   virtual std::vector<MemoryStatistic> statistics() const { return {}; }
 };
 

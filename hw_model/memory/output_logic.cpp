@@ -181,4 +181,20 @@ std::vector<std::uint8_t> OutputLogic::segment_storage() {
   return bytes;
 }
 
+void OutputLogic::walk(StateWalk& walk) {
+  walk.plain(std::ranges::distance(results.items()));
+  for (const Segment& segment : results.items()) {
+    walk.plain(segment.bytes.size());
+    walk.plain(segment.ends_visit);
+  }
+  if (reading_) walk.cursor(*reading_);
+  walk.plain(requested_);
+  level_.walk(walk, &StateWalk::visit);
+  walk.plain(pending_.data.size());
+  walk.visit(written_visit_);
+  for (const std::int64_t count : open_writes_) walk.plain(count);
+  for (const bool ended : ended_) walk.plain(ended);
+  walk.visit(drained_);
+}
+
 }  // namespace lpa::hw

@@ -48,6 +48,10 @@ class OutputLogic {
   void begin_visit(std::int64_t visit, std::uint64_t cycle) {
     visit_begin_[static_cast<std::size_t>(visit % 2)] = cycle;
   }
+  /// The visit whose residual operand is requested next; null: the layer has none.
+  const VisitCursor* residual_visit() const { return reading_ ? &*reading_ : nullptr; }
+  /// But for addresses: of layers whose positions do not follow each other without a gap in memory.
+  void walk(StateWalk& walk);
   void set_timeline(Timeline* timeline) { timeline_ = timeline; }
 
  private:

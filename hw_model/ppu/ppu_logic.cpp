@@ -153,4 +153,15 @@ void PpuLogic::finish_visit(std::uint64_t cycle) {
   if (leaves && !schedule_->descriptor().uses_array()) inputs_released_ = fetch + 1;
 }
 
+void PpuLogic::walk(StateWalk& walk) {
+  walk.cursor(*visit_);
+  walk.plain(started_);
+  walk.plain(state_);
+  walk.plain(credit_);
+  walk.plain(position_);
+  walk.vector(words_before_);
+  walk.plain(visit_begin_ == 0);
+  enter_visit();
+}
+
 }  // namespace lpa::hw

@@ -45,6 +45,10 @@ class PpuLogic {
   /// Off: results are zeros, whatever the operands; nothing else changes.
   void set_values(bool on) { computes_ = on; }
   PpuValues& values() { return values_; }
+  /// The visit that the unit is at; null: none any more.
+  const VisitCursor* visit() const { return done() ? nullptr : &*visit_; }
+  /// Of layers that use the array, as long as there is a visit.
+  void walk(StateWalk& walk);
   void set_timeline(Timeline* timeline) { timeline_ = timeline; }
   std::uint64_t elements() const { return elements_; }  ///< Lane-cycles of work done.
   /// Sums of the unit's adder that did not fit.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include <boost/multiprecision/cpp_bin_float.hpp>
 #include <fmt/format.h>
@@ -18,6 +19,16 @@ using Quad = boost::multiprecision::cpp_bin_float_quad;
 
 constexpr int q8_bits = 8;
 constexpr int q8_mask = (1 << q8_bits) - 1;
+
+/// 2^(i/256): a layer's biases all need the same one.
+const std::vector<Quad>& q8_powers() {
+  static const std::vector<Quad> powers = [] {
+    std::vector<Quad> all;
+    for (int i = 0; i <= q8_mask; ++i) all.push_back(exp2(Quad(i / 256.0)));
+    return all;
+  }();
+  return powers;
+}
 
 void require(const std::string& wrong) {
   if (!wrong.empty()) throw FormatError("arithmetic: " + wrong);
@@ -119,9 +130,9 @@ BiasTerm to_bias_term(double value, int scale_q8) {
   constexpr int largest_exponent = 1000;
   if (!std::isfinite(value)) throw FormatError(fmt::format("bias is {} but must be finite", value));
   if (value == 0) return {};
-  const double factor_fraction = (scale_q8 & q8_mask) / 256.0;
   int exponent = 0;
-  Quad scaled = frexp(Quad(std::abs(value)) * exp2(Quad(factor_fraction)), &exponent);  // In [0.5, 1).
+  Quad scaled = frexp(Quad(std::abs(value)) * q8_powers()[static_cast<std::size_t>(scale_q8 & q8_mask)],
+                      &exponent);  // In [0.5, 1).
   exponent += (scale_q8 >> q8_bits) - 1;
   if (exponent < -largest_exponent) return {};
   if (exponent > largest_exponent) {

@@ -93,6 +93,10 @@ class GemmWeights : public GemmOperands {
   /// was there before still counts when saturation is to be excluded. Throws FormatError if they do not fit.
   void set_row(std::size_t k, std::span<const Word> channel_words) { set_words(k, 0, channel_words); }
   void set_row(std::size_t k, std::span<const std::uint8_t> channel_words) { set_words(k, 0, channel_words); }
+  /// The same of some channels, from `first_channel` on.
+  void set_row(std::size_t k, std::size_t first_channel, std::span<const std::uint8_t> channel_words) {
+    set_words(k, first_channel, channel_words);
+  }
 };
 
 /// The activations of some positions, [k][m], filled by ranges of positions in any order, and again.

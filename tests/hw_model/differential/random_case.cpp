@@ -97,6 +97,14 @@ void draw_window(Choices& c, Descriptor& d, bool gemm, bool large) {
   d.out_w = c.draw(1, static_cast<int>((d.in_w + d.pad_left - 1) / d.stride_w + 1));
 }
 
+/// Many visits that are alike: n-tiles whose results lie at the same places of bursts.
+bool draw_alike(Choices& c, Descriptor& d) {
+  if (!d.uses_array() || d.groups > 1 || d.layout() != hw::WeightLayout::packed || !c.chance(1, 4)) return false;
+  d.out_c = 64 * c.draw(1, 4);
+  d.in_c = c.draw(1, 12);
+  return true;
+}
+
 std::int64_t pitch(Choices& c, std::int64_t channels, std::int64_t bits) {
   return hw::packed_bytes(channels, bits) + (c.chance(1, 4) ? c.draw(1, 9) : 0);
 }
@@ -274,11 +282,13 @@ std::vector<std::uint8_t> draw_parameters(std::mt19937_64& random, const Descrip
 bool add_layer(Choices& c, std::mt19937_64& random, bool large, Case& test, Allocator& inputs,
                std::vector<Descriptor>& pending) {
   Descriptor d = draw_shape(c, large);
+  const bool alike = draw_alike(c, d);
   d.input_channel = c.chance(1, 4) ? c.draw(1, 5) : 0;
   d.output_channel = c.chance(1, 4) ? 4 * c.draw(1, 2) : 0;
   d.input_pitch = pitch(c, d.input_channel + d.in_c, d.input.bits);
   d.output_pitch = pitch(c, d.output_channel + d.out_c, d.output.bits);
   if (d.adds()) d.addend_pitch = pitch(c, d.output_channel + d.out_c, d.addend.bits);
+  if (alike) d.output_pitch = (d.output_pitch + 63) / 64 * 64;
   draw_batch(c, d);
   try {
     driver::map_layer(d, test.config, "case");

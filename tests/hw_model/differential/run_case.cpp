@@ -82,6 +82,7 @@ Record run(const Case& test, driver::ModelKind model, bool traced) {
         });
     if (traced) system.set_timeline(&timeline);
     system.run();
+    if (model == driver::ModelKind::fast) record.skipped = system.fast_machine()->edges_skipped();
   } catch (const std::exception& error) {
     record.error = error.what();
   }
@@ -155,6 +156,7 @@ void send(const Record& record, int file) {
   out.bytes(&record.end_ps, sizeof record.end_ps);
   out.bytes(&record.traced, sizeof record.traced);
   out.list(record.slices);
+  out.bytes(&record.skipped, sizeof record.skipped);
 }
 
 bool receive(Record& record, int file) {
@@ -165,7 +167,8 @@ bool receive(Record& record, int file) {
   const bool complete = in.list(record.error) && in.list(record.refusal) && in.list(record.words) &&
                         in.bytes(&looked, sizeof looked) && in.bytes(look.data(), sizeof look) &&
                         in.bytes(last.data(), sizeof last) && in.bytes(&record.end_ps, sizeof record.end_ps) &&
-                        in.bytes(&record.traced, sizeof record.traced) && in.list(record.slices);
+                        in.bytes(&record.traced, sizeof record.traced) && in.list(record.slices) &&
+                        in.bytes(&record.skipped, sizeof record.skipped);
   if (looked) record.look = hw::from_registers(look);
   record.counters = hw::from_registers(last);
   return complete;

@@ -21,12 +21,13 @@ struct Record {
   std::uint64_t end_ps = 0;          ///< Simulated time at the interrupt.
   bool traced = true;                ///< Whether the machine was asked for slices.
   std::vector<hw::Slice> slices;     ///< In order of track and begin.
+  std::uint64_t skipped = 0;         ///< Edges that the fast model did not run because visits were like earlier ones.
 };
 
 /// A run that has been started; see take().
 class RunningCase {
  public:
-  /// `traced`: with a timeline. Without one the fast model need not run layers that it knows.
+  /// `traced`: with a timeline. Without one the fast model need not run layers and visits that it knows.
   RunningCase(const Case& test, driver::ModelKind model, bool traced = true);
   Record take();
 

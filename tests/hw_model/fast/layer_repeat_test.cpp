@@ -123,5 +123,20 @@ TEST_F(LayerRepeat, WithoutValuesResultsAreZerosAsWell) {
   EXPECT_EQ(second, std::vector<std::uint8_t>(second.size(), 0));
 }
 
+TEST_F(LayerRepeat, WithoutValuesSkippedVisitsLeaveZerosAsWell) {
+  driver::System system(config, driver::ModelKind::fast, [&](Host& host) {
+    const Descriptor layer = test::gemm(config, 20, 256, 64);
+    host.write_memory(test::weights_at, test::unit_weights(layer, config));
+    host.write_memory(test::output_at, std::vector<std::uint8_t>(20 * 256, 0xaa));
+    counters = host.run(test::descriptor_at, {layer});
+    first = host.read_memory(test::output_at, 20 * 256);
+  });
+  system.set_values(false);
+  system.run();
+  EXPECT_GT(system.fast_machine()->edges_skipped(), 0u);
+  EXPECT_EQ(counters.macs, 20u * 256 * 64);
+  EXPECT_EQ(first, std::vector<std::uint8_t>(first.size(), 0));
+}
+
 }  // namespace
 }  // namespace lpa::hw
