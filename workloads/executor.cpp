@@ -111,17 +111,43 @@ class Executor::Implementation {
       std::copy_n(input.data.begin() + static_cast<std::ptrdiff_t>(image * source.size()), source.size(),
                   source.begin());
       if (hook) hook(input_, source);
-      for (std::size_t step = 0; step < steps_.size(); ++step) {
-        steps_[step]();
-        if (hook) hook(outputs_[step], buffer(outputs_[step]));
-      }
+      run_steps(0, steps_.size(), hook);
       for (std::size_t i = 0; i < wanted.size(); ++i)
         results[i].data.insert(results[i].data.end(), buffer(wanted[i]).begin(), buffer(wanted[i]).end());
     }
     return results;
   }
 
+  void run_nodes(int first, int last, const ValueHook& hook) {
+    if (first < 0 || last < first || static_cast<std::size_t>(last) > steps_.size())
+      throw std::invalid_argument(fmt::format("{}: there are no nodes {} to {}", file_, first, last));
+    const ThreadCount scope(threads_);
+    hooked_ = hooked_ || hook;
+    run_steps(static_cast<std::size_t>(first), static_cast<std::size_t>(last), hook);
+  }
+
+  std::span<float> value(int index) {
+    if (index < 0 || static_cast<std::size_t>(index) >= values_.size())
+      throw std::invalid_argument(fmt::format("{}: there is no value {}", file_, index));
+    return buffer(index);
+  }
+
+  void set_weights(int node, std::span<const float> weights) {
+    const auto found = weights_.find(node);
+    if (found == weights_.end() || weights.size() * sizeof(float) != found->second.plain.get_size())
+      throw std::invalid_argument(fmt::format("{}: node {} does not have {} weights", file_, node, weights.size()));
+    const ThreadCount scope(threads_);
+    fill(found->second.used, found->second.plain, weights);
+  }
+
  private:
+  void run_steps(std::size_t first, std::size_t last, const ValueHook& hook) {
+    for (std::size_t step = first; step < last; ++step) {
+      steps_[step]();
+      if (hook) hook(outputs_[step], buffer(outputs_[step]));
+    }
+  }
+
   using Arguments = std::unordered_map<int, memory>;
 
   const Shape& shape_of(int value) const { return values_[static_cast<std::size_t>(value)].shape; }
@@ -129,21 +155,29 @@ class Executor::Implementation {
 
   memory view(int value, const memory::desc& layout) { return memory(layout, engine_, buffer(value).data()); }
 
-  /// Weights in the layout that the primitive wants; bound for the executor's lifetime.
+  void fill(memory& used, const memory::desc& layout, std::span<const float> data) {
+    if (layout == used.get_desc()) {
+      std::memcpy(used.get_data_handle(), data.data(), data.size_bytes());
+      return;
+    }
+    memory source(layout, engine_);
+    std::memcpy(source.get_data_handle(), data.data(), data.size_bytes());
+    dnnl::reorder(source, used).execute(stream_, source, used);
+    stream_.wait();
+  }
+
+  /// A tensor in the layout that the primitive wants; bound for the executor's lifetime.
   memory constant(const Tensor& tensor, const memory::desc& layout, const memory::desc& wanted) {
     memory result(wanted, engine_);
-    if (layout == wanted) {
-      std::memcpy(result.get_data_handle(), tensor.data.data(), tensor.data.size() * sizeof(float));
-    } else {
-      memory source(layout, engine_);
-      std::memcpy(source.get_data_handle(), tensor.data.data(), tensor.data.size() * sizeof(float));
-      dnnl::reorder(source, result).execute(stream_, source, result);
-      stream_.wait();
-    }
+    fill(result, layout, tensor.data);
     return result;
   }
 
   using Call = std::pair<dnnl::primitive, Arguments>;
+  struct Weights {
+    memory used;         ///< In the layout that the primitive wants.
+    memory::desc plain;  ///< In the node's.
+  };
 
   /// Adds the node's step: the primitives one after the other.
   void execute_later(std::vector<Call> calls) {
@@ -174,8 +208,10 @@ class Executor::Implementation {
                   const memory::desc& destination, const Tensor& weights, const memory::desc& weights_layout,
                   const Tensor& bias) {
     const typename Primitive::primitive_desc chosen(description, own_scratchpad(), engine_);
+    const memory used_weights = constant(weights, weights_layout, chosen.weights_desc());
+    weights_.emplace(static_cast<int>(steps_.size()), Weights{used_weights, weights_layout});
     Arguments arguments{
-        {DNNL_ARG_WEIGHTS, constant(weights, weights_layout, chosen.weights_desc())},
+        {DNNL_ARG_WEIGHTS, used_weights},
         {DNNL_ARG_BIAS, constant(bias, dense({bias.shape[0]}, Tag::a), chosen.bias_desc())},
         {DNNL_ARG_SCRATCHPAD, memory(chosen.scratchpad_desc(), engine_)},
     };
@@ -357,6 +393,7 @@ class Executor::Implementation {
   std::vector<std::vector<float>> buffers_;   ///< One a value, row-major; the primitives point into them.
   std::vector<std::function<void()>> steps_;  ///< One a node.
   std::vector<int> outputs_;                  ///< The value that each step computes.
+  std::unordered_map<int, Weights> weights_;  ///< By node.
   std::vector<float> joined_;                 ///< Several inputs of a Move.
   bool hooked_ = false;                       ///< There has been a hook, which may have changed the constants.
 };
@@ -374,6 +411,18 @@ Tensor Executor::run(const Tensor& input, const ValueHook& hook) {
 
 std::vector<Tensor> Executor::run(const Tensor& input, std::span<const int> values, const ValueHook& hook) {
   return implementation_->run(input, values, hook);
+}
+
+void Executor::run_nodes(int first, int last, const ValueHook& hook) {
+  implementation_->run_nodes(first, last, hook);
+}
+
+std::span<float> Executor::value(int index) {
+  return implementation_->value(index);
+}
+
+void Executor::set_weights(int node, std::span<const float> weights) {
+  implementation_->set_weights(node, weights);
 }
 
 std::vector<Tensor> Executor::run_all(const Tensor& input) {

@@ -34,6 +34,16 @@ class Executor {
   /// All values, by index.
   std::vector<Tensor> run_all(const Tensor& input);
 
+  /// Runs the nodes first <= i < last on the values as they are, one image's: left by a run or set by value().
+  void run_nodes(int first, int last, const ValueHook& hook = {});
+
+  /// The elements of a value of the last image.
+  std::span<float> value(int index);
+
+  /// Replaces the weights of a Conv or Gemm node; in the node's order. Throws std::invalid_argument if the node has no
+  /// weights or another number of them.
+  void set_weights(int node, std::span<const float> weights);
+
  private:
   class Implementation;
   std::unique_ptr<Implementation> implementation_;

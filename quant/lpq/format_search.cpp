@@ -91,6 +91,10 @@ std::vector<Candidate> coarse_points(const ValueStatistics& values, const Grid& 
   return points;
 }
 
+bool is_exhaustive(const ValueStatistics& values, int n) {
+  return n <= 4 || values.count() <= exhaustive_values;
+}
+
 Candidate refine(const ValueStatistics& values, const Grid& grid, const Candidate& point) {
   const Candidate middle = best_of(values, grid, point.sf_q8 - coarse_step, point.sf_q8 + coarse_step, middle_step);
   return best_of(values, grid, middle.sf_q8 - middle_step, middle.sf_q8 + middle_step, 1);
@@ -159,12 +163,30 @@ double mean_squared_error(const ValueStatistics& values, const LpFormat& format,
          static_cast<double>(values.count());
 }
 
+FormatChoice search_scale(const ValueStatistics& values, const LpFormat& shape, Quantizer quantizer) {
+  const Grid grid = make_grid(shape, quantizer);
+  if (values.largest() == 0) return {grid.format, 0};
+  Candidate best;
+  if (is_exhaustive(values, shape.n)) {
+    const SfRange range = sf_range(values, grid);
+    best = best_of(values, grid, range.first, range.last, 1);
+  } else {
+    for (const Candidate& point : coarse_points(values, grid)) {
+      const Candidate refined = refine(values, grid, point);
+      if (refined.error < best.error) best = refined;
+    }
+  }
+  LpFormat format = grid.format;
+  format.sf_q8 = best.sf_q8;
+  return {format, best.error / static_cast<double>(values.count())};
+}
+
 FormatChoice search_format(const ValueStatistics& values, int n, Quantizer quantizer) {
   std::vector<Grid> grids;
   for (const LpFormat& format : formats::all_lp_formats(n)) grids.push_back(make_grid(format, quantizer));
   if (values.largest() == 0) return {grids.front().format, 0};
 
-  const bool exhaustive = n <= 4 || values.count() <= exhaustive_values;
+  const bool exhaustive = is_exhaustive(values, n);
   std::vector<std::vector<Candidate>> points(grids.size());
   double best_coarse = std::numeric_limits<double>::infinity();
   if (!exhaustive) {

@@ -50,6 +50,9 @@ struct FormatChoice {
 /// Squared error of one format, per value.
 double mean_squared_error(const ValueStatistics& values, const formats::LpFormat& format, Quantizer quantizer);
 
+/// The best sf for the n, es and rs of `shape`, as search_format() finds it.
+FormatChoice search_scale(const ValueStatistics& values, const formats::LpFormat& shape, Quantizer quantizer);
+
 /// The best format of `n` bits (2..8, bounded regimes). Widths up to 4 and tensors of up to 512 values, whose error is
 /// a jagged function of sf, are searched over every sf; others from a grid of 1/8 octave down to 2^-8 around its best
 /// points. The range reaches from a largest word 4 octaves below the values' rms (but at most 32 octaves below for the

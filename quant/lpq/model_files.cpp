@@ -9,6 +9,7 @@
 #include "quant/formats/format_error.h"
 #include "quant/lpq/quantize.h"
 #include "quant/lpq/quantized_model.h"
+#include "quant/lpq/search_json.h"
 #include "workloads/atomic_file.h"
 #include "workloads/input_error.h"
 #include "workloads/input_file.h"
@@ -320,15 +321,16 @@ void write(const QuantizedModel& model, const std::filesystem::path& folder) {
         {{"name", constant.name}, {"format", to_string(constant.format)}, {"tensor", std::move(tensor)}});
   }
   for (std::size_t i = 0; i < model.layers.size(); ++i) layers.push_back(layer_entry(i, model.layers[i], tensors));
-  const nlohmann::ordered_json content = {{"schema_version", schema_version},
-                                          {"network", model.network},
-                                          {"method", model.method},
-                                          {"seed", model.seed},
-                                          {"calibration_images", model.calibration_images},
-                                          {"weights_digest", digest(tensors.content())},
-                                          {"input", {{"format", to_string(model.input)}}},
-                                          {"constants", std::move(constants)},
-                                          {"layers", std::move(layers)}};
+  nlohmann::ordered_json content = {{"schema_version", schema_version},
+                                    {"network", model.network},
+                                    {"method", model.method},
+                                    {"seed", model.seed},
+                                    {"calibration_images", model.calibration_images},
+                                    {"weights_digest", digest(tensors.content())},
+                                    {"input", {{"format", to_string(model.input)}}},
+                                    {"constants", std::move(constants)},
+                                    {"layers", std::move(layers)}};
+  if (model.search) content["search"] = to_json(*model.search);
   workloads::write_safetensors(folder / weights_name, tensors.content());
   workloads::write_file_atomically(folder / json_name, content.dump(1) + "\n");
 }
@@ -353,6 +355,13 @@ QuantizedModel read_quantized_model(const std::filesystem::path& folder, const L
   model.method = fields.text("method");
   model.seed = fields.integer<std::uint64_t>("seed", 0, std::numeric_limits<std::uint64_t>::max());
   model.calibration_images = fields.integer("calibration_images", 0, std::numeric_limits<int>::max());
+  if (document.contains("search")) {
+    try {
+      model.search = record_from(document["search"]);
+    } catch (const json::exception& error) {
+      fields.fail("search", error.what());
+    }
+  }
   model.input = fields.object("input").format(graph, workloads::network_input);
 
   const WeightsFile weights{(folder / weights_name).string(), workloads::read_safetensors(folder / weights_name)};

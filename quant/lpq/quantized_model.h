@@ -4,12 +4,14 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "quant/formats/arithmetic.h"
 #include "quant/formats/lp_format.h"
 #include "quant/formats/row_functions.h"
+#include "quant/lpq/search_record.h"
 #include "workloads/layers.h"
 
 namespace lpa::lpq {
@@ -51,6 +53,7 @@ struct QuantizedModel {
   std::string method;   ///< "fit", ...
   std::uint64_t seed = 0;
   int calibration_images = 0;
+  std::optional<SearchRecord> search;        ///< Of a method that searches.
   formats::LpFormat input;                   ///< Of the network's input.
   std::vector<QuantizedConstant> constants;  ///< One per constant of the graph.
   std::vector<QuantizedLayer> layers;        ///< One per layer of the graph, in its order.

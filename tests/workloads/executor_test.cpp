@@ -228,6 +228,42 @@ TEST(Executor, HookSeesAndChangesEveryValue) {
   EXPECT_EQ(only_bias.data, std::get<Gemm>(network.nodes.back().attributes).bias.data);
 }
 
+TEST(Executor, RunsOnFromAnyNodeAndWithOtherWeights) {
+  const Network network = small_network();
+  Executor executor(network);
+  Random random(4);
+  const Tensor input = random_tensor({1, 3, 8, 8}, random);
+  const std::vector<Tensor> plain = executor.run_all(input);
+  const int count = static_cast<int>(network.nodes.size());
+  executor.run(random_tensor({1, 3, 8, 8}, random));
+  for (std::size_t value = 0; value < plain.size(); ++value) {
+    std::ranges::copy(plain[value].data, executor.value(static_cast<int>(value)).begin());
+  }
+  executor.run_nodes(count / 2, count);
+  const auto output = [&] {
+    const std::span<const float> data = executor.value(network.output);
+    return std::vector<float>(data.begin(), data.end());
+  };
+  EXPECT_EQ(output(), plain[static_cast<std::size_t>(network.output)].data);
+
+  Network other = network;
+  for (int node = 0; node < count; ++node) {
+    auto* conv = std::get_if<Conv>(&other.nodes[static_cast<std::size_t>(node)].attributes);
+    auto* gemm = std::get_if<Gemm>(&other.nodes[static_cast<std::size_t>(node)].attributes);
+    if (conv == nullptr && gemm == nullptr) {
+      EXPECT_THROW(executor.set_weights(node, {}), std::invalid_argument);
+      continue;
+    }
+    std::vector<float>& weights = conv != nullptr ? conv->weights.data : gemm->weights.data;
+    for (float& weight : weights) weight = weight * 0.5f + 0.125f;
+    EXPECT_THROW(executor.set_weights(node, std::span(weights).first(1)), std::invalid_argument);
+    executor.set_weights(node, weights);
+  }
+  EXPECT_EQ(executor.run(input).data, Executor(other).run(input).data);
+  EXPECT_THROW(executor.run_nodes(0, count + 1), std::invalid_argument);
+  EXPECT_THROW(executor.value(99), std::invalid_argument);
+}
+
 TEST(Executor, IsRepeatableAndSafeInParallel) {
   const Network network = small_network();
   Random random(5);

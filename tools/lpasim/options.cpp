@@ -306,6 +306,18 @@ std::uint64_t Arguments::integer(const std::string& name, std::uint64_t low, std
   return number;
 }
 
+double Arguments::number(const std::string& name, double low, double high) const {
+  const Value* value = find(name);
+  if (value == nullptr) throw Error(ExitCode::usage, fmt::format("option '--{}' is missing", name));
+  double number = 0;
+  const char* end = value->text.data() + value->text.size();
+  const auto [stop, error] = std::from_chars(value->text.data(), end, number);
+  if (error != std::errc{} || stop != end || !(number >= low && number <= high)) {
+    bad_value(*value, fmt::format("a number from {} to {}", low, high));
+  }
+  return number;
+}
+
 std::string Arguments::choice(const std::string& name, const std::vector<std::string>& choices) const {
   const Value* value = find(name);
   if (value == nullptr) throw Error(ExitCode::usage, fmt::format("option '--{}' is missing", name));

@@ -45,11 +45,15 @@ class Arguments {
   bool help() const { return help_; }
   bool flag(const std::string& name) const;
   std::string text(const std::string& name) const;
+  /// The value and where it stands; null: neither given nor has the option a fallback.
+  const Value* find(const std::string& name) const;
   std::filesystem::path path(const std::string& name) const { return text(name); }
   /// Values of a repeated option, in order.
   std::vector<Value> list(const std::string& name) const;
   /// Throws Error unless the value is a whole number from `low` to `high`.
   std::uint64_t integer(const std::string& name, std::uint64_t low, std::uint64_t high) const;
+  /// Throws Error unless the value is a number from `low` to `high`.
+  double number(const std::string& name, double low, double high) const;
   /// Throws Error unless the value is one of `choices`.
   std::string choice(const std::string& name, const std::vector<std::string>& choices) const;
   /// The machine: defaults or a configuration of SCALE-Sim given as --hardware, then --hardware, --config and the
@@ -59,8 +63,6 @@ class Arguments {
  private:
   friend class ArgumentParser;
   using Values = std::map<std::string, std::vector<Value>>;
-
-  const Value* find(const std::string& name) const;
 
   bool help_ = false;
   Values values_;                ///< By name; a repeated option has several.

@@ -1,12 +1,19 @@
 // lpasim quantize: from a trained network to the formats and words of every tensor.
 #include <algorithm>
+#include <charconv>
+#include <chrono>
 #include <limits>
+#include <map>
+#include <optional>
+#include <sstream>
 
 #include <fmt/format.h>
 
 #include "quant/lpq/fit.h"
 #include "quant/lpq/quantized_model.h"
+#include "quant/lpq/search.h"
 #include "tools/lpasim/commands.h"
+#include "tools/lpasim/error.h"
 #include "tools/lpasim/inputs.h"
 #include "tools/lpasim/interrupt.h"
 #include "tools/lpasim/options.h"
@@ -25,39 +32,81 @@ Command quantize_command() {
           .summary =
               "Chooses the number format of every weight tensor and activation of a trained network, and writes\n"
               "the formats (quant.json) and the packed words (weights.safetensors).",
-          .options = {network_option(),
-                      dataset_option(),
-                      {.name = "out", .placeholder = "DIR", .description = "folder to write", .required = true},
-                      {.name = "images",
-                       .placeholder = "N",
-                       .description = "calibration images: the first N of the data set",
-                       .fallback = "128"},
-                      {.name = "method",
-                       .placeholder = "METHOD",
-                       .description = "fit: least squared error of every tensor",
-                       .fallback = "fit"},
-                      {.name = "weight-bits",
-                       .placeholder = "BITS",
-                       .description = "width of the weights: 8, 4 or 2",
-                       .fallback = "8"},
-                      {.name = "layer-bits",
-                       .placeholder = "NAME=BITS",
-                       .description = "weight width of one layer instead; may be repeated",
-                       .kind = Option::Kind::repeated},
-                      {.name = "activation-bits",
-                       .placeholder = "BITS",
-                       .description = "width of the activations: 8, 4 or 2",
-                       .fallback = "8"},
-                      {.name = "seed", .placeholder = "S", .description = "of the sampling", .fallback = "1"},
-                      threads_option(),
-                      {.name = "force",
-                       .placeholder = "",
-                       .description = "replace an existing result",
-                       .kind = Option::Kind::flag}}};
+          .options = {
+              network_option(),
+              dataset_option(),
+              {.name = "out", .placeholder = "DIR", .description = "folder to write", .required = true},
+              {.name = "images",
+               .placeholder = "N",
+               .description = "calibration images: the first N of the data set",
+               .fallback = "128"},
+              {.name = "method",
+               .placeholder = "METHOD",
+               .description = "fit: least squared error of every tensor; lpq: genetic search",
+               .fallback = "fit"},
+              {.name = "weight-bits",
+               .placeholder = "BITS",
+               .description = "fit: width of the weights, 8, 4 or 2 (default 8)"},
+              {.name = "layer-bits",
+               .placeholder = "NAME=BITS",
+               .description = "fit: weight width of one layer instead; may be repeated",
+               .kind = Option::Kind::repeated},
+              {.name = "bits",
+               .placeholder = "LIST",
+               .description = "lpq: widths of weights to choose from",
+               .fallback = "2,4,8"},
+              {.name = "budget",
+               .placeholder = "WHAT=N",
+               .description = "lpq: no more than bits=N per weight on average, or bytes=N of weights"},
+              {.name = "objective",
+               .placeholder = "NAME",
+               .description = "lpq: what is lost: global-local, global, kl or mse",
+               .fallback = "global-local"},
+              {.name = "pooling",
+               .placeholder = "NAME",
+               .description = "lpq: of a channel's positions: kurtosis or mean",
+               .fallback = "kurtosis"},
+              {.name = "population", .placeholder = "N", .description = "lpq: candidates", .fallback = "20"},
+              {.name = "passes", .placeholder = "N", .description = "lpq: over all blocks", .fallback = "10"},
+              {.name = "cycles", .placeholder = "N", .description = "lpq: of regeneration, per block", .fallback = "4"},
+              {.name = "partners",
+               .placeholder = "N",
+               .description = "lpq: random parents of a cycle, for diversity",
+               .fallback = "4"},
+              {.name = "lambda",
+               .placeholder = "X",
+               .description = "lpq: exponent of the compression in the fitness",
+               .fallback = "0.4"},
+              {.name = "temperature",
+               .placeholder = "T",
+               .description = "lpq: of the contrastive objectives",
+               .fallback = "0.1"},
+              {.name = "checkpoint",
+               .placeholder = "FILE",
+               .description = "lpq: kept up to date; a search that has one goes on from it"},
+              {.name = "activation-bits",
+               .placeholder = "BITS",
+               .description = "width of the activations: 8, 4 or 2",
+               .fallback = "8"},
+              {.name = "seed", .placeholder = "S", .description = "of the sampling", .fallback = "1"},
+              threads_option(),
+              {.name = "force",
+               .placeholder = "",
+               .description = "replace an existing result",
+               .kind = Option::Kind::flag}}};
 }
 
 int bits_of(const Arguments& options, const std::string& name) {
   return std::stoi(options.choice(name, bit_widths));
+}
+
+/// Options that the chosen method does not have.
+void refuse(const Arguments& options, const std::vector<std::string>& names, const std::string& method) {
+  for (const std::string& name : names) {
+    if (const auto* value = options.find(name); value != nullptr && !value->text.empty()) {
+      bad_value(*value, fmt::format("none with --method {}", method));
+    }
+  }
 }
 
 /// --layer-bits NAME=BITS, checked against the network's layers.
@@ -86,6 +135,91 @@ std::map<std::string, int> layer_bits(const Arguments& options, const workloads:
   return bits;
 }
 
+/// --bits 2,4,8
+std::vector<int> widths(const Arguments& options) {
+  std::vector<int> bits;
+  std::istringstream list(options.text("bits"));
+  for (std::string width; std::getline(list, width, ',');) {
+    const bool known = std::find(bit_widths.begin(), bit_widths.end(), width) != bit_widths.end();
+    if (!known) bad_value(*options.find("bits"), "some of 2, 4, 8, such as 4,8");
+    if (std::find(bits.begin(), bits.end(), std::stoi(width)) == bits.end()) bits.push_back(std::stoi(width));
+  }
+  if (bits.empty()) bad_value(*options.find("bits"), "some of 2, 4, 8, such as 4,8");
+  return bits;
+}
+
+double weight_count(const workloads::LayerGraph& graph) {
+  double weights = 0;
+  for (const workloads::Layer& layer : graph.layers) {
+    if (layer.kind == workloads::LayerKind::conv) weights += static_cast<double>(layer.weights.size());
+  }
+  return weights;
+}
+
+/// --budget bits=N or bytes=N, in bits of weights.
+std::optional<double> budget(const Arguments& options, const workloads::LayerGraph& graph) {
+  const auto* value = options.find("budget");
+  if (value == nullptr || value->text.empty()) return std::nullopt;
+  const std::size_t equals = value->text.find('=');
+  const std::string what = value->text.substr(0, equals);
+  const char* end = value->text.data() + value->text.size();
+  double number = 0;
+  const char* begin = equals == std::string::npos ? end : value->text.data() + equals + 1;
+  const auto [stop, error] = std::from_chars(begin, end, number);
+  if ((what != "bits" && what != "bytes") || error != std::errc{} || stop != end || !(number > 0)) {
+    bad_value(*value, "bits=N or bytes=N with a number above 0, such as bits=4.5");
+  }
+  if (what == "bytes") return 8 * number;
+  return number * weight_count(graph);
+}
+
+lpq::SearchOptions search_options(const Arguments& options, const workloads::LayerGraph& graph) {
+  using enum lpq::Objective;
+  const std::map<std::string, lpq::Objective> objectives{
+      {"global-local", global_local}, {"global", global}, {"kl", kl}, {"mse", mse}};
+  lpq::SearchOptions search;
+  search.bits = widths(options);
+  search.budget = budget(options, graph);
+  search.objective = objectives.at(options.choice("objective", {"global-local", "global", "kl", "mse"}));
+  search.pooling =
+      options.choice("pooling", {"kurtosis", "mean"}) == "mean" ? lpq::Pooling::mean : lpq::Pooling::kurtosis;
+  search.population = static_cast<int>(options.integer("population", 2, 100000));
+  search.passes = static_cast<int>(options.integer("passes", 0, 100000));
+  search.cycles = static_cast<int>(options.integer("cycles", 1, 100000));
+  search.partners = static_cast<int>(options.integer("partners", 0, 100000));
+  search.lambda = options.number("lambda", 0, 100);
+  search.temperature = options.number("temperature", 1e-3, 1e3);
+  search.activation_bits = bits_of(options, "activation-bits");
+  search.seed = options.integer("seed", 0, UINT64_MAX);
+  search.threads = thread_count(options);
+  search.checkpoint = options.path("checkpoint");
+  return search;
+}
+
+/// Shows how far a search is, and when it will end by the time of the cycles since the first one.
+class SearchDisplay {
+ public:
+  explicit SearchDisplay(double weights) : weights_(weights) {}
+
+  void show(Progress& progress, int done, int total, const lpq::Candidate& best) {
+    const auto now = std::chrono::steady_clock::now();
+    if (first_ == 0) {
+      first_ = done;
+      begin_ = now;
+      return;
+    }
+    const double seconds = std::chrono::duration<double>(now - begin_).count() / (done - first_) * (total - done);
+    const std::string left = seconds < 90 ? fmt::format("{:.0f} s", seconds) : fmt::format("{:.0f} min", seconds / 60);
+    progress.show(fmt::format("lpq: {} of {} cycles, fitness {:.4g}, {:.2f} bits; {} left", done, total, best.fitness,
+                              best.cost / weights_, left));
+  }
+
+ private:
+  double weights_;
+  int first_ = 0;
+  std::chrono::steady_clock::time_point begin_;
+};
+
 std::string format_table(const workloads::LayerGraph& graph, const lpq::QuantizedModel& model) {
   Table table({"layer", "op", "weights", "weight format", "output format"});
   table.add({"input", "", "", "", formats::to_string(model.input)});
@@ -97,7 +231,10 @@ std::string format_table(const workloads::LayerGraph& graph, const lpq::Quantize
                weights ? formats::to_string(layer.weight) : "-", formats::to_string(layer.output)});
     if (weights) bits += layer.weights.size() * static_cast<std::size_t>(layer.weight.n);
   }
-  return table.text() + fmt::format("\nWeights take {} bytes.\n", grouped((bits + 7) / 8));
+  std::size_t weights = 0;
+  for (const auto& layer : model.layers) weights += layer.weights.size();
+  return table.text() + fmt::format("\nWeights take {} bytes, {:.2f} bits each on average.\n", grouped((bits + 7) / 8),
+                                    static_cast<double>(bits) / static_cast<double>(std::max<std::size_t>(weights, 1)));
 }
 
 }  // namespace
@@ -109,16 +246,19 @@ ExitCode quantize(const Words& arguments) {
     fmt::print("{}", help_text(command));
     return ExitCode::success;
   }
-  options.choice("method", {"fit"});
+  const bool searches = options.choice("method", {"fit", "lpq"}) == "lpq";
+  if (searches) refuse(options, {"weight-bits", "layer-bits"}, "lpq");
+  if (!searches) refuse(options, {"budget", "checkpoint"}, "fit");
   const int images = static_cast<int>(options.integer("images", 1, max_images));
   lpq::FitOptions fit_options;
-  fit_options.weight_bits = bits_of(options, "weight-bits");
+  if (!options.text("weight-bits").empty()) fit_options.weight_bits = bits_of(options, "weight-bits");
   fit_options.activation_bits = bits_of(options, "activation-bits");
   fit_options.seed = options.integer("seed", 0, UINT64_MAX);
   fit_options.threads = thread_count(options);
 
   const Inputs inputs = read_inputs(options, images);
   fit_options.layer_weight_bits = layer_bits(options, inputs.graph);
+  const lpq::SearchOptions search = search_options(options, inputs.graph);
   catch_interrupts();
   OutputFolder folder(options.path("out"), options.flag("force"), {"quant.json", "weights.safetensors"});
   std::vector<workloads::Tensor> calibration;
@@ -128,10 +268,22 @@ ExitCode quantize(const Words& arguments) {
   lpq::QuantizedModel model;
   try {
     Progress progress;
-    model = lpq::fit(
-        inputs.network, inputs.graph, calibration, fit_options,
-        [&](int done, int total) { progress.show(fmt::format("quantize: {} of {}", done, total)); }, &interrupted());
+    if (searches) {
+      SearchDisplay display(weight_count(inputs.graph));
+      model = lpq::search(
+          inputs.network, inputs.graph, calibration, search,
+          [&](int done, int total, const lpq::Candidate& best) { display.show(progress, done, total, best); },
+          &interrupted());
+    } else {
+      model = lpq::fit(
+          inputs.network, inputs.graph, calibration, fit_options,
+          [&](int done, int total) { progress.show(fmt::format("quantize: {} of {}", done, total)); }, &interrupted());
+    }
   } catch (const lpq::Cancelled&) {
+    if (!search.checkpoint.empty() && std::filesystem::exists(search.checkpoint)) {
+      throw Error(interrupt_code(),
+                  fmt::format("interrupted; the same command goes on from {}", options.text("checkpoint")));
+    }
     fail_interrupted();
   }
   lpq::write(model, folder.staging());

@@ -51,6 +51,24 @@ RandomModel written_model(std::uint64_t seed) {
   random.model.method = "fit";
   random.model.seed = 0xFFFFFFFFFFFFFFFF;
   random.model.calibration_images = 128;
+  if (seed % 2 == 0) {
+    random.model.search = SearchRecord{.objective = "global-local",
+                                       .pooling = "kurtosis",
+                                       .cost = "bits",
+                                       .population = 5,
+                                       .passes = 1,
+                                       .cycles = 2,
+                                       .partners = 3,
+                                       .blocks = 1,
+                                       .evaluations = 13,
+                                       .lambda = 0.1,
+                                       .temperature = 1.0 / 3,
+                                       .budget = 1e7,
+                                       .full_cost = 1e-300,
+                                       .bits = {2, 8},
+                                       .initial_fitness = 0.7,
+                                       .history = {{0, 0, 0, 0.6, 0.3, 12}, {0, 0, 1, 0.5, 0.2, 11}}};
+  }
   return random;
 }
 

@@ -99,8 +99,9 @@ class BadInput(ProgramTest):
 
     def refuse(self, code, message, *extra, network=None, data=None, out=None):
         before = sorted(self.folder.rglob("*"))
+        images = () if "--images" in extra else ("--images", "4")
         self.fail_with(code, message, "quantize", "--network", network or self.network, "--dataset", data or self.data,
-                       "--images", "4", "--out", out or self.out, *extra)
+                       *images, "--out", out or self.out, *extra)
         self.assertEqual(sorted(self.folder.rglob("*")), before, msg="something was left behind")
 
     def test_a_missing_option(self):
@@ -157,6 +158,22 @@ class BadInput(ProgramTest):
         self.refuse(2, "expected a whole number of at least 0", "--seed", "x")
         self.refuse(2, "expected a whole number from 1", "--threads", "0")
         self.refuse(2, "expected fit", "--method", "magic")
+
+    def test_bad_values_of_a_search(self):
+        lpq = ("--method", "lpq")
+        self.refuse(2, "expected some of 2, 4, 8", *lpq, "--bits", "3")
+        self.refuse(2, "expected bits=N or bytes=N", *lpq, "--budget", "4")
+        self.refuse(2, "expected bits=N or bytes=N", *lpq, "--budget", "cycles=-1")
+        self.refuse(2, "expected a number from 0", *lpq, "--lambda", "nan")
+        self.refuse(2, "expected global-local, global, kl, mse", *lpq, "--objective", "best")
+        self.refuse(2, "expected none with --method lpq", *lpq, "--weight-bits", "4")
+        self.refuse(2, "expected none with --method fit", "--budget", "bits=4")
+        self.refuse(3, "no formats fit the budget", *lpq, "--budget", "bits=1")
+        self.refuse(3, "at least 2 calibration images", *lpq, "--images", "1")
+
+    def test_images_that_are_all_the_same(self):
+        write_npy(self.data / "images.npy", "|u1", (6, 6, 6, 2), bytes(6 * 6 * 6 * 2))
+        self.refuse(3, "look alike", "--method", "lpq")
 
     def test_bits_of_a_layer_that_is_not_there(self):
         self.refuse(2, "'conv_x=4' is not valid, expected a layer that has weights, such as 'conv_", "--layer-bits",

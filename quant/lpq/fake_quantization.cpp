@@ -1,0 +1,144 @@
+#include "quant/lpq/fake_quantization.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "workloads/input_error.h"
+
+namespace lpa::lpq {
+namespace {
+
+using formats::LpFormat;
+using workloads::InputError;
+using workloads::Layer;
+using workloads::LayerKind;
+using workloads::Node;
+
+constexpr std::size_t most_cached_weights = std::size_t{1} << 27;
+
+/// The weights of a node that has some.
+const std::vector<float>* weights_of(const Node& node) {
+  if (const auto* conv = std::get_if<workloads::Conv>(&node.attributes)) return &conv->weights.data;
+  if (const auto* gemm = std::get_if<workloads::Gemm>(&node.attributes)) return &gemm->weights.data;
+  return nullptr;
+}
+
+double magnitude(const std::vector<float>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0, [](double sum, float x) { return sum + std::abs(x); });
+}
+
+/// What the layer's weights, which may stand in another order, are of the node's: 1 unless a factor was folded in.
+double factor_between(const std::vector<float>& node, const std::vector<float>& layer) {
+  const double of_node = magnitude(node);
+  if (of_node == 0) return 1;
+  const double factor = magnitude(layer) / of_node;
+  return std::abs(factor - 1) < 1e-6 ? 1 : factor;
+}
+
+void round_linear(const LpFormat& format, std::span<float> data) {
+  const formats::LpEncoder encode(format, formats::Rounding::nearest_linear);
+  std::vector<float> values;
+  for (int word = 0; word < format.word_count(); ++word) {
+    values.push_back(static_cast<float>(formats::decode(format, static_cast<formats::Word>(word))));
+  }
+  for (float& x : data) x = values[encode(x)];
+}
+
+}  // namespace
+
+FakeQuantization::FakeQuantization(const workloads::Network& network, const workloads::LayerGraph& graph,
+                                   const NetworkFormats& activations, const formats::Arithmetic& arithmetic)
+    : network_(network),
+      graph_(graph),
+      input_(activations.input),
+      roundings_(network.values.size()),
+      constants_(network.values.size()) {
+  std::map<std::tuple<int, int, int, int>, std::shared_ptr<const formats::EncoderRounding>> shared;
+  const auto rounding = [&](const LpFormat& format) {
+    auto& entry = shared[{format.n, format.es, format.rs, format.sf_q8}];
+    if (!entry) entry = std::make_shared<const formats::EncoderRounding>(arithmetic, format);
+    return entry;
+  };
+  for (std::size_t i = 0; i < graph.layers.size(); ++i) {
+    const Layer& layer = graph.layers[i];
+    const LayerFormats& formats = activations.layers[i];
+    if (layer.kind == LayerKind::conv) layers_.push_back(find(i));
+    if (!keeps_format(layer)) roundings_[static_cast<std::size_t>(layer.value)] = rounding(formats.output);
+    if (layer.reencodes()) roundings_[static_cast<std::size_t>(layer.encoded_value)] = rounding(formats.encoded);
+  }
+  std::ranges::sort(layers_, {}, &WeightedLayer::node);
+  for (std::size_t i = 0; i < graph.constants.size(); ++i) {
+    const auto named = [&](const workloads::Value& value) { return value.name == graph.constants[i].name; };
+    const auto value = std::ranges::find_if(network.values, named);
+    if (value == network.values.end()) continue;
+    constants_[static_cast<std::size_t>(value - network.values.begin())] = activations.constants[i];
+  }
+}
+
+WeightedLayer FakeQuantization::find(std::size_t layer) const {
+  const Layer& wanted = graph_.layers[layer];
+  for (std::size_t node = 0; node < network_.nodes.size(); ++node) {
+    const std::vector<float>* weights = weights_of(network_.nodes[node]);
+    if (weights == nullptr || network_.nodes[node].name != wanted.name) continue;
+    if (weights->size() != wanted.weights.size()) break;
+    return {.layer = layer,
+            .node = static_cast<int>(node),
+            .value = wanted.value,
+            .factor = factor_between(*weights, wanted.weights),
+            .weights = weights->size()};
+  }
+  throw InputError(fmt::format("{}: layer '{}' has weights that no node of this name has", network_.file, wanted.name));
+}
+
+workloads::Tensor FakeQuantization::round_input(const workloads::Tensor& image) const {
+  workloads::Tensor rounded = image;
+  round_linear(input_, rounded.data);
+  return rounded;
+}
+
+void FakeQuantization::round(int value, std::span<float> data) const {
+  const auto index = static_cast<std::size_t>(value);
+  if (roundings_[index]) (*roundings_[index])(data);
+  if (constants_[index]) round_linear(*constants_[index], data);
+}
+
+std::shared_ptr<const std::vector<float>> FakeQuantization::weights(std::size_t weighted_layer,
+                                                                    const LpFormat& format) const {
+  const Key key{weighted_layer, format.n, format.es, format.rs, format.sf_q8};
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = cache_.find(key); found != cache_.end()) {
+      found->second.used = ++uses_;
+      return found->second.weights;
+    }
+  }
+  const WeightedLayer& layer = layers_[weighted_layer];
+  std::vector<float> rounded = *weights_of(network_.nodes[static_cast<std::size_t>(layer.node)]);
+  const auto factor = static_cast<float>(layer.factor);
+  if (factor != 1) {
+    for (float& weight : rounded) weight *= factor;
+  }
+  round_linear(format, rounded);
+  if (factor != 1) {
+    for (float& weight : rounded) weight /= factor;
+  }
+  const std::lock_guard lock(mutex_);
+  const auto [entry, is_new] = cache_.try_emplace(key);
+  if (is_new) {
+    entry->second.weights = std::make_shared<const std::vector<float>>(std::move(rounded));
+    cached_ += layer.weights;
+  }
+  entry->second.used = ++uses_;
+  auto result = entry->second.weights;
+  while (cached_ > most_cached_weights && cache_.size() > 1) {
+    const auto oldest = std::ranges::min_element(cache_, {}, [](const auto& e) { return e.second.used; });
+    cached_ -= oldest->second.weights->size();
+    cache_.erase(oldest);
+  }
+  return result;
+}
+
+}  // namespace lpa::lpq

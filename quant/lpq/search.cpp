@@ -1,0 +1,371 @@
+#include "quant/lpq/search.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "quant/lpq/fit.h"
+#include "quant/lpq/weight_formats.h"
+#include "workloads/input_error.h"
+
+namespace lpa::lpq {
+namespace {
+
+using formats::LpFormat;
+using workloads::InputError;
+
+/// A generator of its own for every step, so that a step does not depend on those before.
+Random random_of(std::uint64_t seed, int step) {
+  std::seed_seq mixed{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32),
+                      static_cast<std::uint32_t>(step)};
+  std::array<std::uint32_t, 2> words{};
+  mixed.generate(words.begin(), words.end());
+  return Random(std::uint64_t{words[1]} << 32 | words[0]);
+}
+
+void check_options(const SearchOptions& options) {
+  const auto require = [](bool right, const char* what) {
+    if (!right) throw InputError(what);
+  };
+  require(options.population >= 2, "the population must have at least 2 candidates");
+  require(options.passes >= 0 && options.cycles >= 0 && options.partners >= 0,
+          "passes, cycles and partners must not be negative");
+  require(options.temperature > 0, "the temperature must be above 0");
+  require(options.lambda >= 0, "lambda must not be negative");
+  require(!options.bits.empty(), "there must be at least one width of weights");
+}
+
+class Search {
+ public:
+  Search(const workloads::LayerGraph& graph, const SearchOptions& options, CandidateEvaluator& evaluator,
+         const FakeQuantization& quantization)
+      : options_(options), evaluator_(evaluator) {
+    for (const WeightedLayer& layer : quantization.layers()) {
+      layers_.emplace_back(graph.layers[layer.layer], options_.bits);
+      if (options_.costs.empty()) {
+        auto& costs = costs_.emplace_back();
+        for (const int n : {2, 4, 8}) costs[n] = static_cast<double>(layer.weights) * n;
+      }
+    }
+    if (!options_.costs.empty()) costs_ = options_.costs;
+    std::ranges::sort(options_.bits);
+    for (const auto& costs : costs_) full_cost_ += costs.at(8);
+    const double least = cost_of(uniform(options_.bits.front()));
+    if (options_.budget && least > *options_.budget) {
+      throw InputError(
+          fmt::format("no formats fit the budget: {}-bit weights in every layer cost {:.6g}, the budget is {:.6g}",
+                      options_.bits.front(), least, *options_.budget));
+    }
+  }
+
+  /// From the beginning, or from the checkpoint.
+  SearchState run(const SearchCheckpoint* checkpoint, const SearchProgress& progress) {
+    std::optional<SearchState> known;
+    if (checkpoint != nullptr) known = checkpoint->read();
+    if (known) {
+      require_fit(*known);
+      state_ = std::move(*known);
+    } else {
+      initialise();
+      state_.initial_fitness = best().fitness;
+    }
+    const int blocks = static_cast<int>(evaluator_.blocks().size());
+    const int total = options_.passes * blocks * options_.cycles;
+    for (int step = state_.steps; step < total; ++step) {
+      const int cycle = step % options_.cycles, block = step / options_.cycles % blocks;
+      if (cycle == 0) evaluator_.start_block(static_cast<std::size_t>(block), best().formats);
+      run_cycle(static_cast<std::size_t>(block), random_of(options_.seed, step + 1));
+      state_.history.push_back(
+          {step / options_.cycles / blocks, block, cycle, best().fitness, best().loss, best().cost});
+      state_.steps = step + 1;
+      if (checkpoint != nullptr && cycle + 1 == options_.cycles) checkpoint->write(state_);
+      if (progress) progress(step + 1, total, best());
+    }
+    return state_;
+  }
+
+  double full_cost() const { return full_cost_; }
+
+ private:
+  WeightFormats uniform(int bits) const {
+    WeightFormats formats;
+    for (const auto& layer : layers_) formats.push_back(layer.best(bits));
+    return formats;
+  }
+
+  double cost_of(const WeightFormats& formats) const {
+    double cost = 0;
+    for (std::size_t i = 0; i < formats.size(); ++i) cost += costs_[i].at(formats[i].n);
+    return cost;
+  }
+
+  const Candidate& best() const { return state_.population.front(); }
+
+  /// A checkpoint's numbers come from outside.
+  void require_fit(const SearchState& state) const {
+    const auto fits = [&](const Candidate& candidate) {
+      return candidate.formats.size() == layers_.size() &&
+             std::ranges::all_of(candidate.formats, [&](const LpFormat& format) {
+               return formats::check(format).empty() &&
+                      std::ranges::find(options_.bits, format.n) != options_.bits.end();
+             });
+    };
+    if (state.steps < 0 || state.steps % options_.cycles != 0 || state.population.size() < 2 ||
+        !std::ranges::all_of(state.population, fits)) {
+      throw InputError("the checkpoint does not fit the network");
+    }
+  }
+
+  /// The next smaller or larger width; 0: there is none.
+  int width_beside(int bits, int step) const {
+    const auto at = std::ranges::find(options_.bits, bits) - options_.bits.begin() + step;
+    return at < 0 || at >= static_cast<std::ptrdiff_t>(options_.bits.size())
+               ? 0
+               : options_.bits[static_cast<std::size_t>(at)];
+  }
+
+  /// Changes widths of layers from `first` on, but not of `kept`, until the cost is just within the budget. The layer
+  /// is the best of a few random ones: of most error won, or least lost, by cost.
+  void meet_budget(WeightFormats& formats, std::size_t first, const std::vector<std::size_t>& kept, Random& random) {
+    if (!options_.budget) return;
+    std::vector<std::size_t> free;
+    for (std::size_t i = first; i < formats.size(); ++i) {
+      if (std::ranges::find(kept, i) == kept.end()) free.push_back(i);
+    }
+    double cost = cost_of(formats);
+    const auto change = [&](int step) {
+      constexpr int tries = 3;
+      std::size_t chosen = formats.size();
+      double best = 0;
+      for (int i = 0; i < tries; ++i) {
+        const std::size_t layer = free[random.below(free.size())];
+        const int width = width_beside(formats[layer].n, step);
+        if (width == 0) continue;
+        const double price = costs_[layer].at(width) - costs_[layer].at(formats[layer].n);
+        if (step > 0 && cost + price > *options_.budget) continue;
+        const double won = layers_[layer].error(formats[layer].n) - layers_[layer].error(width);
+        const double ratio = won / std::max(std::abs(price), 1e-9);
+        if (chosen == formats.size() || ratio > best) {
+          chosen = layer;
+          best = ratio;
+        }
+      }
+      if (chosen == formats.size()) return false;
+      const int width = width_beside(formats[chosen].n, step);
+      cost += costs_[chosen].at(width) - costs_[chosen].at(formats[chosen].n);
+      formats[chosen] = layers_[chosen].best(width);
+      return true;
+    };
+    if (free.empty()) return;
+    for (int misses = 0; cost > *options_.budget && misses < 20;) misses += change(-1) ? 0 : 1;
+    for (int misses = 0; cost <= *options_.budget && misses < 3;) misses += change(+1) ? 0 : 1;
+  }
+
+  /// The best formats of each width, those within the budget of least squared error, and random ones.
+  void initialise() {
+    std::vector<WeightFormats> formats;
+    Random random = random_of(options_.seed, 0);
+    for (auto n = options_.bits.rbegin(); n != options_.bits.rend(); ++n) formats.push_back(uniform(*n));
+    while (formats.size() < static_cast<std::size_t>(options_.population)) {
+      WeightFormats drawn = uniform(options_.bits.back());
+      if (formats.size() % 2 == 0) {
+        for (std::size_t i = 0; i < drawn.size(); ++i) {
+          const int n = options_.bits[random.below(options_.bits.size())];
+          drawn[i] = layers_[i].best(n);
+        }
+      } else {
+        for (std::size_t i = 0; i < drawn.size(); ++i) drawn[i] = layers_[i].draw(random);
+      }
+      meet_budget(drawn, 0, {}, random);
+      formats.push_back(std::move(drawn));
+    }
+    evaluator_.start_block(0, {});
+    add(evaluate(formats));
+  }
+
+  std::vector<Candidate> evaluate(const std::vector<WeightFormats>& formats) {
+    const std::vector<double> losses = evaluator_.losses(formats);
+    state_.evaluations += static_cast<int>(formats.size());
+    std::vector<Candidate> candidates;
+    for (std::size_t i = 0; i < formats.size(); ++i) {
+      Candidate candidate{formats[i], losses[i], cost_of(formats[i]), 0};
+      candidate.fitness = candidate.loss;
+      if (!options_.budget) candidate.fitness *= std::pow(candidate.cost / full_cost_, options_.lambda);
+      candidates.push_back(std::move(candidate));
+    }
+    return candidates;
+  }
+
+  double excess(const Candidate& candidate) const {
+    return options_.budget ? std::max(candidate.cost - *options_.budget, 0.0) : 0;
+  }
+
+  /// Keeps the best ones.
+  void add(std::vector<Candidate> candidates) {
+    std::vector<Candidate>& population = state_.population;
+    std::ranges::move(candidates, std::back_inserter(population));
+    std::ranges::stable_sort(population, [this](const Candidate& a, const Candidate& b) {
+      if (excess(a) != excess(b)) return excess(a) < excess(b);
+      return a.fitness < b.fitness;
+    });
+    if (population.size() > static_cast<std::size_t>(options_.population)) {
+      population.resize(static_cast<std::size_t>(options_.population));
+    }
+  }
+
+  /// Children differ from the best candidate in the block, and behind it where the budget asks for it.
+  void run_cycle(std::size_t block, Random random) {
+    const std::vector<std::size_t>& layers = evaluator_.blocks()[block].layers;
+    const Candidate& second = state_.population[1];
+    WeightFormats child = best().formats;
+    for (const std::size_t layer : layers) {
+      if (random.chance(0.5)) child[layer] = second.formats[layer];
+    }
+    const std::size_t sure = layers[random.below(layers.size())];
+    for (const std::size_t layer : layers) {
+      if (layer == sure || random.chance(1.0 / static_cast<double>(layers.size()))) {
+        child[layer] = layers_[layer].mutate(child[layer], random);
+      }
+    }
+    std::vector<WeightFormats> children{child};
+    for (int i = 0; i < options_.partners; ++i) {
+      WeightFormats mated = child;
+      const Candidate& partner = state_.population[random.below(state_.population.size())];
+      for (const std::size_t layer : layers) {
+        if (random.chance(0.5))
+          mated[layer] = random.chance(0.5) ? layers_[layer].draw(random) : partner.formats[layer];
+      }
+      children.push_back(std::move(mated));
+    }
+    for (WeightFormats& formats : children) meet_budget(formats, layers.front(), layers, random);
+    std::vector<Candidate> evaluated = evaluate(children);
+    const auto better = [](const Candidate& a, const Candidate& b) { return a.fitness < b.fitness; };
+    std::vector<Candidate> kept{evaluated.front()};
+    if (evaluated.size() > 1) kept.push_back(*std::min_element(evaluated.begin() + 1, evaluated.end(), better));
+    add(std::move(kept));
+  }
+
+  SearchOptions options_;
+  CandidateEvaluator& evaluator_;
+  std::vector<WeightFormatsOfLayer> layers_;
+  WidthCosts costs_;
+  double full_cost_ = 0;
+  SearchState state_;
+};
+
+/// FNV-1a of everything but the number of threads that a search depends on.
+class Digest {
+ public:
+  void add(const void* data, std::size_t bytes) {
+    const auto* byte = static_cast<const unsigned char*>(data);
+    for (std::size_t i = 0; i < bytes; ++i) state_ = (state_ ^ byte[i]) * 0x100000001b3;
+  }
+  void add(const std::vector<float>& values) { add(values.data(), values.size() * sizeof(float)); }
+  std::string text() const { return fmt::format("{:016x}", state_); }
+
+ private:
+  std::uint64_t state_ = 0xcbf29ce484222325;
+};
+
+std::string key_of(const workloads::LayerGraph& graph, const std::vector<workloads::Tensor>& images,
+                   const SearchOptions& o, const NetworkFormats& activations) {
+  Digest digest;
+  for (const workloads::Tensor& image : images) digest.add(image.data);
+  for (std::size_t i = 0; i < graph.layers.size(); ++i) {
+    digest.add(graph.layers[i].weights);
+    const std::string format = to_string(activations.layers[i].output);
+    digest.add(format.data(), format.size());
+  }
+  std::string costs;
+  for (const auto& layer : o.costs) {
+    for (const auto& [bits, cost] : layer) costs += fmt::format("{}:{} ", bits, cost);
+  }
+  digest.add(costs.data(), costs.size());
+  return fmt::format(
+      "{} data {} population {} passes {} cycles {} partners {} lambda {} temperature {} bits {} objective {} "
+      "pooling {} activation bits {} seed {} budget {}",
+      graph.network, digest.text(), o.population, o.passes, o.cycles, o.partners, o.lambda, o.temperature,
+      fmt::join(o.bits, ","), to_string(o.objective), to_string(o.pooling), o.activation_bits, o.seed,
+      o.budget.value_or(0));
+}
+
+}  // namespace
+
+const char* to_string(Objective objective) {
+  switch (objective) {
+    case Objective::global_local:
+      return "global-local";
+    case Objective::global:
+      return "global";
+    case Objective::kl:
+      return "kl";
+    case Objective::mse:
+      return "mse";
+  }
+  return "";
+}
+
+const char* to_string(Pooling pooling) {
+  return pooling == Pooling::kurtosis ? "kurtosis" : "mean";
+}
+
+SearchResult search_formats(const workloads::Network& network, const workloads::LayerGraph& graph,
+                            const std::vector<workloads::Tensor>& images, const NetworkFormats& fitted,
+                            const SearchOptions& options, const SearchProgress& progress, const CancelFlag* cancel) {
+  check_options(options);
+  SearchResult result{fitted, {}, {}};
+  const FakeQuantization quantization(network, graph, result.formats, options.arithmetic);
+  CandidateEvaluator evaluator(network, quantization, images, options.objective, options.temperature, options.pooling,
+                               options.threads, cancel);
+  std::optional<SearchCheckpoint> checkpoint;
+  if (!options.checkpoint.empty()) {
+    checkpoint.emplace(options.checkpoint, key_of(graph, images, options, result.formats));
+  }
+  Search search(graph, options, evaluator, quantization);
+  SearchState state = search.run(checkpoint ? &*checkpoint : nullptr, progress);
+  result.best = state.population.front();
+  for (std::size_t i = 0; i < quantization.layers().size(); ++i) {
+    result.formats.layers[quantization.layers()[i].layer].weight = result.best.formats[i];
+  }
+  result.record = {.objective = to_string(options.objective),
+                   .pooling = to_string(options.pooling),
+                   .cost = options.costs.empty() ? "bits" : "given",
+                   .population = options.population,
+                   .passes = options.passes,
+                   .cycles = options.cycles,
+                   .partners = options.partners,
+                   .blocks = static_cast<int>(evaluator.blocks().size()),
+                   .evaluations = state.evaluations,
+                   .lambda = options.lambda,
+                   .temperature = options.temperature,
+                   .budget = options.budget.value_or(0),
+                   .full_cost = search.full_cost(),
+                   .bits = options.bits,
+                   .initial_fitness = state.initial_fitness,
+                   .history = std::move(state.history)};
+  return result;
+}
+
+QuantizedModel search(const workloads::Network& network, const workloads::LayerGraph& graph,
+                      const std::vector<workloads::Tensor>& images, const SearchOptions& options,
+                      const SearchProgress& progress, const CancelFlag* cancel) {
+  FitOptions fit_options;
+  fit_options.activation_bits = options.activation_bits;
+  fit_options.threads = options.threads;
+  fit_options.seed = options.seed;
+  const NetworkFormats fitted = fit_formats(network, graph, images, fit_options, {}, cancel);
+  SearchResult result = search_formats(network, graph, images, fitted, options, progress, cancel);
+  QuantizedModel model = quantize(graph, result.formats);
+  model.method = "lpq";
+  model.seed = options.seed;
+  model.calibration_images = static_cast<int>(images.size());
+  model.search = std::move(result.record);
+  return model;
+}
+
+}  // namespace lpa::lpq

@@ -1,0 +1,275 @@
+#include "quant/lpq/search.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <fstream>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "quant/lpq/fit.h"
+#include "quant/lpq/network_blocks.h"
+#include "quant/lpq/software_machine.h"
+#include "quant/lpq/weight_formats.h"
+#include "tests/quant/lpq/small_network.h"
+#include "tests/workloads/temporary_folder.h"
+#include "workloads/executor.h"
+#include "workloads/input_error.h"
+
+namespace lpa::lpq {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using workloads::InputError;
+using workloads::testing::message_of;
+using workloads::testing::TemporaryFolder;
+
+/// A network, what it lowers to, images and fitted formats.
+struct Setting {
+  explicit Setting(workloads::Network given, int count = 16) : network(std::move(given)) {
+    const workloads::Dataset dataset = testing::make_small_dataset(2, count);
+    for (int i = 0; i < count; ++i) images.push_back(dataset.image(i));
+    formats = fit_formats(network, graph, images, {.weight_bits = 4});
+  }
+
+  SearchResult search(SearchOptions options) const {
+    if (options.bits.size() == 3) options.bits = {2, 4};  // The formats of 8-bit words take long to fit.
+    options.population = 6;
+    options.passes = 2;
+    options.cycles = 2;
+    options.partners = 2;
+    return search_formats(network, graph, images, formats, options);
+  }
+
+  workloads::Network network;
+  workloads::LayerGraph graph = workloads::lower(network);
+  std::vector<workloads::Tensor> images;
+  NetworkFormats formats;
+};
+
+double bits_of(const Setting& setting, const WeightFormats& formats) {
+  const FakeQuantization quantization(setting.network, setting.graph, setting.formats, {});
+  double bits = 0;
+  for (std::size_t i = 0; i < formats.size(); ++i) {
+    bits += static_cast<double>(quantization.layers()[i].weights) * formats[i].n;
+  }
+  return bits;
+}
+
+class BothNetworks : public ::testing::TestWithParam<bool> {
+ protected:
+  const Setting setting{GetParam() ? testing::make_small_transformer(3) : testing::make_small_network(3), 16};
+};
+
+INSTANTIATE_TEST_SUITE_P(Search, BothNetworks, ::testing::Bool(),
+                         [](const auto& test) { return test.param ? "Transformer" : "Convolutions"; });
+
+TEST_P(BothNetworks, BlocksAreStretchesThatOneValueLeadsInto) {
+  const FakeQuantization quantization(setting.network, setting.graph, setting.formats, {});
+  const std::vector<NetworkBlock> blocks = find_blocks(setting.network, quantization.layers());
+  ASSERT_GE(blocks.size(), 2u);
+  std::vector<std::size_t> layers;
+  int node = 0;
+  std::set<int> constants;
+  for (const workloads::Node& n : setting.network.nodes) {
+    if (std::holds_alternative<workloads::Constant>(n.attributes)) constants.insert(n.output);
+  }
+  for (const NetworkBlock& block : blocks) {
+    EXPECT_EQ(block.first_node, node);
+    node = block.end_node;
+    EXPECT_FALSE(block.layers.empty());
+    layers.insert(layers.end(), block.layers.begin(), block.layers.end());
+    // Whatever comes from here on needs nothing computed before but the block's value.
+    std::set<int> known = constants;
+    known.insert(block.value);
+    for (std::size_t i = static_cast<std::size_t>(block.first_node); i < setting.network.nodes.size(); ++i) {
+      for (const int input : setting.network.nodes[i].inputs) EXPECT_TRUE(known.contains(input)) << "node " << i;
+      known.insert(setting.network.nodes[i].output);
+    }
+  }
+  EXPECT_EQ(node, static_cast<int>(setting.network.nodes.size()));
+  for (std::size_t i = 0; i < layers.size(); ++i) EXPECT_EQ(layers[i], i);
+  EXPECT_EQ(layers.size(), quantization.layers().size());
+}
+
+TEST_P(BothNetworks, WeightsAreRoundedToTheWordsOfTheModel) {
+  const FakeQuantization quantization(setting.network, setting.graph, setting.formats, {});
+  const QuantizedModel model = quantize(setting.graph, setting.formats);
+  for (std::size_t i = 0; i < quantization.layers().size(); ++i) {
+    const QuantizedLayer& layer = model.layers[quantization.layers()[i].layer];
+    std::vector<float> expected;
+    for (const formats::Word word : layer.weights) {
+      expected.push_back(static_cast<float>(formats::decode(layer.weight, word)));
+    }
+    std::vector<float> rounded = *quantization.weights(i, layer.weight);
+    for (float& weight : rounded) weight *= static_cast<float>(quantization.layers()[i].factor);
+    std::ranges::sort(expected);  // The layer's order is another one than the node's.
+    std::ranges::sort(rounded);
+    ASSERT_EQ(rounded.size(), expected.size());
+    for (std::size_t w = 0; w < rounded.size(); ++w) EXPECT_NEAR(rounded[w], expected[w], 1e-6);
+  }
+}
+
+TEST_P(BothNetworks, FakeQuantizedOutputsAreNearTheMachines) {
+  const formats::Arithmetic arithmetic = formats::arithmetic_preset("wide");
+  const FakeQuantization quantization(setting.network, setting.graph, setting.formats, arithmetic);
+  const QuantizedModel model = quantize(setting.graph, setting.formats);
+  const SoftwareMachine machine(setting.graph, model, arithmetic);
+  workloads::Executor executor(setting.network);
+  for (std::size_t i = 0; i < quantization.layers().size(); ++i) {
+    const WeightedLayer& layer = quantization.layers()[i];
+    executor.set_weights(layer.node, *quantization.weights(i, setting.formats.layers[layer.layer].weight));
+  }
+  double difference = 0, power = 0;
+  for (const workloads::Tensor& image : setting.images) {
+    const workloads::Tensor fake = executor.run(
+        quantization.round_input(image), [&](int value, std::span<float> data) { quantization.round(value, data); });
+    const formats::LpFormat& format = model.layers.back().output;
+    const workloads::Tensor exact = dequantize(machine.run_to_end(quantize_input(image, model.input)), format);
+    for (std::size_t i = 0; i < fake.data.size(); ++i) {
+      difference += std::pow(double{fake.data[i]} - exact.data[i], 2);
+      power += std::pow(double{exact.data[i]}, 2);
+    }
+  }
+  EXPECT_LT(difference / power, 0.01);
+}
+
+TEST_P(BothNetworks, LossesFromABlockOnAreThoseOfTheWholeNetwork) {
+  const FakeQuantization quantization(setting.network, setting.graph, setting.formats, {});
+  const auto evaluator = [&](int threads) {
+    return CandidateEvaluator(setting.network, quantization, setting.images, Objective::global_local, 0.1,
+                              Pooling::kurtosis, threads, nullptr);
+  };
+  std::vector<WeightFormatsOfLayer> layers;
+  for (const WeightedLayer& layer : quantization.layers()) {
+    layers.emplace_back(setting.graph.layers[layer.layer], std::vector<int>{2, 4});
+  }
+  Random random(5);
+  CandidateEvaluator whole = evaluator(1), part = evaluator(3);
+  const std::size_t blocks = part.blocks().size();
+  WeightFormats base;
+  for (auto& layer : layers) base.push_back(layer.draw(random));
+  for (int trial = 0; trial < 8; ++trial) {
+    const std::size_t block = random.below(blocks);  // Forwards and backwards.
+    std::vector<WeightFormats> candidates(3, base);
+    for (WeightFormats& candidate : candidates) {
+      for (std::size_t i = part.blocks()[block].layers.front(); i < layers.size(); ++i) {
+        candidate[i] = layers[i].draw(random);
+      }
+    }
+    whole.start_block(0, {});
+    part.start_block(block, base);
+    EXPECT_EQ(part.losses(candidates), whole.losses(candidates)) << "from block " << block;
+    if (trial % 3 == 2) base = candidates[1];
+  }
+}
+
+TEST_P(BothNetworks, DoesNotDependOnTheNumberOfThreads) {
+  const SearchResult one = setting.search({.seed = 4, .threads = 1});
+  for (const int threads : {2, 7}) {
+    const SearchResult other = setting.search({.seed = 4, .threads = threads});
+    EXPECT_EQ(other.best.formats, one.best.formats) << threads << " threads";
+    EXPECT_EQ(other.record, one.record);
+  }
+  EXPECT_NE(setting.search({.seed = 5}).record.history, one.record.history);
+}
+
+TEST_P(BothNetworks, KeepsTheBudgetAndNeverGetsWorse) {
+  const double weights = bits_of(setting, WeightFormats(setting.search({}).best.formats.size())) / 8;
+  for (const double bits : {2.0, 2.7, 3.5, 4.0}) {
+    const SearchResult result = setting.search({.budget = bits * weights});
+    EXPECT_LE(result.best.cost, bits * weights);
+    EXPECT_EQ(result.best.cost, bits_of(setting, result.best.formats));
+    double last = result.record.initial_fitness;
+    for (const SearchStep& step : result.record.history) {
+      EXPECT_LE(step.fitness, last);
+      last = step.fitness;
+    }
+    EXPECT_EQ(last, result.best.fitness);
+    EXPECT_EQ(result.record.history.size(), 2u * 2 * static_cast<std::size_t>(result.record.blocks));
+  }
+}
+
+TEST_P(BothNetworks, ALargerLambdaCompressesMore) {
+  const double none = setting.search({.lambda = 0}).best.cost, strong = setting.search({.lambda = 20}).best.cost;
+  EXPECT_GT(none, strong);
+  EXPECT_EQ(strong, setting.search({.lambda = 20, .bits = {2}}).best.cost) << "2 bits everywhere";
+}
+
+class Interrupted : public ::testing::Test {
+ protected:
+  const Setting setting{testing::make_small_network(3)};
+  const TemporaryFolder folder;
+  SearchOptions options{.population = 5, .passes = 2, .cycles = 2, .partners = 2, .bits = {2, 4}, .seed = 9};
+};
+
+TEST_F(Interrupted, GoesOnToTheSameResult) {
+  const SearchResult whole = search_formats(setting.network, setting.graph, setting.images, setting.formats, options);
+  options.checkpoint = folder.path() / "search.json";
+  for (int interrupt_after = 1; interrupt_after < 12; interrupt_after += 3) {
+    std::filesystem::remove(options.checkpoint);
+    std::atomic<bool> cancel = false;
+    int steps = 0;
+    const SearchProgress stop = [&](int, int, const Candidate&) { cancel = ++steps >= interrupt_after; };
+    EXPECT_THROW(
+        search_formats(setting.network, setting.graph, setting.images, setting.formats, options, stop, &cancel),
+        Cancelled);
+    EXPECT_EQ(std::filesystem::exists(options.checkpoint), interrupt_after >= options.cycles);
+    int more = 0;
+    const SearchProgress count = [&](int, int, const Candidate&) { ++more; };
+    const SearchResult resumed =
+        search_formats(setting.network, setting.graph, setting.images, setting.formats, options, count);
+    EXPECT_EQ(more, static_cast<int>(whole.record.history.size()) - steps / options.cycles * options.cycles);
+    EXPECT_EQ(resumed.best.formats, whole.best.formats);
+    EXPECT_EQ(resumed.record, whole.record);
+  }
+}
+
+TEST_F(Interrupted, RefusesTheCheckpointOfAnotherSearch) {
+  options.checkpoint = folder.path() / "search.json";
+  search_formats(setting.network, setting.graph, setting.images, setting.formats, options);
+  const auto error = [&] {
+    return message_of<InputError>(
+        [&] { search_formats(setting.network, setting.graph, setting.images, setting.formats, options); });
+  };
+  options.lambda = 0.5;
+  EXPECT_THAT(error(), AllOf(HasSubstr("search.json"), HasSubstr("other options")));
+  std::ofstream(options.checkpoint) << "{\"search\": 3}";
+  EXPECT_THAT(error(), AllOf(HasSubstr("search.json"), HasSubstr("not a search's checkpoint")));
+  std::ofstream(options.checkpoint) << "nonsense";
+  EXPECT_THAT(error(), HasSubstr("not a search's checkpoint"));
+}
+
+TEST(Search, RefusesWhatCannotBe) {
+  const Setting setting(testing::make_small_network(3));
+  const auto error = [&](const SearchOptions& options) {
+    return message_of<InputError>(
+        [&] { search_formats(setting.network, setting.graph, setting.images, setting.formats, options); });
+  };
+  EXPECT_THAT(error({.bits = {2, 4}, .budget = 1}), HasSubstr("no formats fit the budget"));
+  EXPECT_THAT(error({.population = 1}), HasSubstr("at least 2 candidates"));
+  EXPECT_THAT(error({.temperature = 0}), HasSubstr("temperature"));
+}
+
+TEST(WeightFormats, MutantsAreLegalAndOther) {
+  workloads::Layer layer;
+  Random random(1);
+  for (int i = 0; i < 1000; ++i) layer.weights.push_back(static_cast<float>(random.between(-1000, 1000)) / 997);
+  WeightFormatsOfLayer formats(layer, {2, 4, 8});
+  std::set<int> widths;
+  for (int i = 0; i < 500; ++i) {
+    const formats::LpFormat drawn = formats.draw(random), mutant = formats.mutate(drawn, random);
+    EXPECT_EQ(formats::check(drawn), "");
+    EXPECT_EQ(formats::check(mutant), "");
+    widths.insert(mutant.n);
+  }
+  EXPECT_EQ(widths, (std::set<int>{2, 4, 8}));
+  EXPECT_LT(formats.error(8), formats.error(4));
+  EXPECT_LT(formats.error(4), formats.error(2));
+}
+
+}  // namespace
+}  // namespace lpa::lpq
