@@ -47,12 +47,13 @@ class Search {
       : options_(options), evaluator_(evaluator) {
     for (const WeightedLayer& layer : quantization.layers()) {
       layers_.emplace_back(graph.layers[layer.layer], options_.bits);
-      if (options_.costs.empty()) {
-        auto& costs = costs_.emplace_back();
-        for (const int n : {2, 4, 8}) costs[n] = static_cast<double>(layer.weights) * n;
+      if (!options_.costs.empty()) {
+        costs_.push_back(options_.costs[layer.layer]);
+        continue;
       }
+      auto& costs = costs_.emplace_back();
+      for (const int n : {2, 4, 8}) costs[n] = static_cast<double>(layer.weights) * n;
     }
-    if (!options_.costs.empty()) costs_ = options_.costs;
     std::ranges::sort(options_.bits);
     for (const auto& costs : costs_) full_cost_ += costs.at(8);
     const double least = cost_of(uniform(options_.bits.front()));
@@ -334,7 +335,7 @@ SearchResult search_formats(const workloads::Network& network, const workloads::
   }
   result.record = {.objective = to_string(options.objective),
                    .pooling = to_string(options.pooling),
-                   .cost = options.costs.empty() ? "bits" : "given",
+                   .cost = options.cost_name,
                    .population = options.population,
                    .passes = options.passes,
                    .cycles = options.cycles,

@@ -22,7 +22,7 @@
 
 namespace lpa::lpq {
 
-/// What the weights of each layer cost by their width: by weighted layer, then by bits.
+/// What each layer of the graph costs by the width of its weights: 2, 4 and 8 bits. Layers without weights have none.
 using WidthCosts = std::vector<std::map<int, double>>;
 
 struct SearchOptions {
@@ -40,6 +40,7 @@ struct SearchOptions {
   int threads = 1;                 ///< The result does not depend on it.
   std::optional<double> budget{};  ///< Of the costs' sum: no candidate may exceed it, and its loss alone decides.
   WidthCosts costs{};              ///< Empty: bits of weights.
+  std::string cost_name = "bits";  ///< What they count, for the record.
   formats::Arithmetic arithmetic = formats::arithmetic_preset("wide");
   std::filesystem::path checkpoint{};  ///< Written after every block, and read first if it is there. Empty: none.
 };

@@ -31,7 +31,7 @@ struct Entry {
 };
 
 constexpr Entry commands[] = {
-    {"quantize", "choose number formats for a trained network and write its words", lpa::cli::quantize, false},
+    {"quantize", "choose number formats for a trained network and write its words", lpa::cli::quantize, true},
     {"evaluate", "evaluate a quantized network in software, with the machine's arithmetic", lpa::cli::evaluate, false},
     {"run", "run a quantized network on the simulated machine, cycle by cycle", lpa::cli::run, true},
     {"import", "make a trace of a trained network", lpa::cli::import_trace, false},

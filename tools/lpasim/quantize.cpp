@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "hw_model/driver/width_cycles.h"
 #include "quant/lpq/fit.h"
 #include "quant/lpq/quantized_model.h"
 #include "quant/lpq/search.h"
@@ -32,68 +33,72 @@ Command quantize_command() {
           .summary =
               "Chooses the number format of every weight tensor and activation of a trained network, and writes\n"
               "the formats (quant.json) and the packed words (weights.safetensors).",
-          .options = {
-              network_option(),
-              dataset_option(),
-              {.name = "out", .placeholder = "DIR", .description = "folder to write", .required = true},
-              {.name = "images",
-               .placeholder = "N",
-               .description = "calibration images: the first N of the data set",
-               .fallback = "128"},
-              {.name = "method",
-               .placeholder = "METHOD",
-               .description = "fit: least squared error of every tensor; lpq: genetic search",
-               .fallback = "fit"},
-              {.name = "weight-bits",
-               .placeholder = "BITS",
-               .description = "fit: width of the weights, 8, 4 or 2 (default 8)"},
-              {.name = "layer-bits",
-               .placeholder = "NAME=BITS",
-               .description = "fit: weight width of one layer instead; may be repeated",
-               .kind = Option::Kind::repeated},
-              {.name = "bits",
-               .placeholder = "LIST",
-               .description = "lpq: widths of weights to choose from",
-               .fallback = "2,4,8"},
-              {.name = "budget",
-               .placeholder = "WHAT=N",
-               .description = "lpq: no more than bits=N per weight on average, or bytes=N of weights"},
-              {.name = "objective",
-               .placeholder = "NAME",
-               .description = "lpq: what is lost: global-local, global, kl or mse",
-               .fallback = "global-local"},
-              {.name = "pooling",
-               .placeholder = "NAME",
-               .description = "lpq: of a channel's positions: kurtosis or mean",
-               .fallback = "kurtosis"},
-              {.name = "population", .placeholder = "N", .description = "lpq: candidates", .fallback = "20"},
-              {.name = "passes", .placeholder = "N", .description = "lpq: over all blocks", .fallback = "10"},
-              {.name = "cycles", .placeholder = "N", .description = "lpq: of regeneration, per block", .fallback = "4"},
-              {.name = "partners",
-               .placeholder = "N",
-               .description = "lpq: random parents of a cycle, for diversity",
-               .fallback = "4"},
-              {.name = "lambda",
-               .placeholder = "X",
-               .description = "lpq: exponent of the compression in the fitness",
-               .fallback = "0.4"},
-              {.name = "temperature",
-               .placeholder = "T",
-               .description = "lpq: of the contrastive objectives",
-               .fallback = "0.1"},
-              {.name = "checkpoint",
-               .placeholder = "FILE",
-               .description = "lpq: kept up to date; a search that has one goes on from it"},
-              {.name = "activation-bits",
-               .placeholder = "BITS",
-               .description = "width of the activations: 8, 4 or 2",
-               .fallback = "8"},
-              {.name = "seed", .placeholder = "S", .description = "of the sampling", .fallback = "1"},
-              threads_option(),
-              {.name = "force",
-               .placeholder = "",
-               .description = "replace an existing result",
-               .kind = Option::Kind::flag}}};
+          .options = {network_option(),
+                      dataset_option(),
+                      {.name = "out", .placeholder = "DIR", .description = "folder to write", .required = true},
+                      {.name = "images",
+                       .placeholder = "N",
+                       .description = "calibration images: the first N of the data set",
+                       .fallback = "128"},
+                      {.name = "method",
+                       .placeholder = "METHOD",
+                       .description = "fit: least squared error of every tensor; lpq: genetic search",
+                       .fallback = "fit"},
+                      {.name = "weight-bits",
+                       .placeholder = "BITS",
+                       .description = "fit: width of the weights, 8, 4 or 2 (default 8)"},
+                      {.name = "layer-bits",
+                       .placeholder = "NAME=BITS",
+                       .description = "fit: weight width of one layer instead; may be repeated",
+                       .kind = Option::Kind::repeated},
+                      {.name = "bits",
+                       .placeholder = "LIST",
+                       .description = "lpq: widths of weights to choose from",
+                       .fallback = "2,4,8"},
+                      {.name = "budget",
+                       .placeholder = "WHAT=N",
+                       .description = "lpq: no more than bits=N per weight on average, bytes=N of weights,\n"
+                                      "or cycles=N of an image on the machine"},
+                      {.name = "objective",
+                       .placeholder = "NAME",
+                       .description = "lpq: what is lost: global-local, global, kl or mse",
+                       .fallback = "global-local"},
+                      {.name = "pooling",
+                       .placeholder = "NAME",
+                       .description = "lpq: of a channel's positions: kurtosis or mean",
+                       .fallback = "kurtosis"},
+                      {.name = "population", .placeholder = "N", .description = "lpq: candidates", .fallback = "20"},
+                      {.name = "passes", .placeholder = "N", .description = "lpq: over all blocks", .fallback = "10"},
+                      {.name = "cycles",
+                       .placeholder = "N",
+                       .description = "lpq: of regeneration, per block",
+                       .fallback = "4"},
+                      {.name = "partners",
+                       .placeholder = "N",
+                       .description = "lpq: random parents of a cycle, for diversity",
+                       .fallback = "4"},
+                      {.name = "lambda",
+                       .placeholder = "X",
+                       .description = "lpq: exponent of the compression in the fitness",
+                       .fallback = "0.4"},
+                      {.name = "temperature",
+                       .placeholder = "T",
+                       .description = "lpq: of the contrastive objectives",
+                       .fallback = "0.1"},
+                      {.name = "checkpoint",
+                       .placeholder = "FILE",
+                       .description = "lpq: kept up to date; a search that has one goes on from it"},
+                      {.name = "activation-bits",
+                       .placeholder = "BITS",
+                       .description = "width of the activations: 8, 4 or 2",
+                       .fallback = "8"},
+                      {.name = "seed", .placeholder = "S", .description = "of the sampling", .fallback = "1"},
+                      threads_option(),
+                      {.name = "force",
+                       .placeholder = "",
+                       .description = "replace an existing result",
+                       .kind = Option::Kind::flag}},
+          .machine = true};
 }
 
 int bits_of(const Arguments& options, const std::string& name) {
@@ -156,21 +161,27 @@ double weight_count(const workloads::LayerGraph& graph) {
   return weights;
 }
 
-/// --budget bits=N or bytes=N, in bits of weights.
-std::optional<double> budget(const Arguments& options, const workloads::LayerGraph& graph) {
+/// --budget bits=N, bytes=N or cycles=N.
+void set_budget(const Arguments& options, const workloads::LayerGraph& graph, lpq::SearchOptions& search) {
   const auto* value = options.find("budget");
-  if (value == nullptr || value->text.empty()) return std::nullopt;
+  if (value == nullptr || value->text.empty()) return;
   const std::size_t equals = value->text.find('=');
   const std::string what = value->text.substr(0, equals);
   const char* end = value->text.data() + value->text.size();
   double number = 0;
   const char* begin = equals == std::string::npos ? end : value->text.data() + equals + 1;
   const auto [stop, error] = std::from_chars(begin, end, number);
-  if ((what != "bits" && what != "bytes") || error != std::errc{} || stop != end || !(number > 0)) {
-    bad_value(*value, "bits=N or bytes=N with a number above 0, such as bits=4.5");
+  const bool known = what == "bits" || what == "bytes" || what == "cycles";
+  if (!known || error != std::errc{} || stop != end || !(number > 0)) {
+    bad_value(*value, "bits=N, bytes=N or cycles=N with a number above 0, such as bits=4.5");
   }
-  if (what == "bytes") return 8 * number;
-  return number * weight_count(graph);
+  if (what == "bits") search.budget = number * weight_count(graph);
+  if (what == "bytes") search.budget = 8 * number;
+  if (what != "cycles") return;
+  const driver::WidthCycles cycles = driver::width_cycles(options.machine(), graph);
+  search.costs = cycles.layers;
+  search.cost_name = "cycles of layers with weights";
+  search.budget = number - cycles.others;
 }
 
 lpq::SearchOptions search_options(const Arguments& options, const workloads::LayerGraph& graph) {
@@ -179,7 +190,7 @@ lpq::SearchOptions search_options(const Arguments& options, const workloads::Lay
       {"global-local", global_local}, {"global", global}, {"kl", kl}, {"mse", mse}};
   lpq::SearchOptions search;
   search.bits = widths(options);
-  search.budget = budget(options, graph);
+  set_budget(options, graph, search);
   search.objective = objectives.at(options.choice("objective", {"global-local", "global", "kl", "mse"}));
   search.pooling =
       options.choice("pooling", {"kurtosis", "mean"}) == "mean" ? lpq::Pooling::mean : lpq::Pooling::kurtosis;
@@ -199,8 +210,6 @@ lpq::SearchOptions search_options(const Arguments& options, const workloads::Lay
 /// Shows how far a search is, and when it will end by the time of the cycles since the first one.
 class SearchDisplay {
  public:
-  explicit SearchDisplay(double weights) : weights_(weights) {}
-
   void show(Progress& progress, int done, int total, const lpq::Candidate& best) {
     const auto now = std::chrono::steady_clock::now();
     if (first_ == 0) {
@@ -210,12 +219,11 @@ class SearchDisplay {
     }
     const double seconds = std::chrono::duration<double>(now - begin_).count() / (done - first_) * (total - done);
     const std::string left = seconds < 90 ? fmt::format("{:.0f} s", seconds) : fmt::format("{:.0f} min", seconds / 60);
-    progress.show(fmt::format("lpq: {} of {} cycles, fitness {:.4g}, {:.2f} bits; {} left", done, total, best.fitness,
-                              best.cost / weights_, left));
+    progress.show(fmt::format("lpq: {} of {} cycles, fitness {:.4g}, cost {:.6g}; {} left", done, total, best.fitness,
+                              best.cost, left));
   }
 
  private:
-  double weights_;
   int first_ = 0;
   std::chrono::steady_clock::time_point begin_;
 };
@@ -269,7 +277,7 @@ ExitCode quantize(const Words& arguments) {
   try {
     Progress progress;
     if (searches) {
-      SearchDisplay display(weight_count(inputs.graph));
+      SearchDisplay display;
       model = lpq::search(
           inputs.network, inputs.graph, calibration, search,
           [&](int done, int total, const lpq::Candidate& best) { display.show(progress, done, total, best); },

@@ -162,8 +162,8 @@ class BadInput(ProgramTest):
     def test_bad_values_of_a_search(self):
         lpq = ("--method", "lpq")
         self.refuse(2, "expected some of 2, 4, 8", *lpq, "--bits", "3")
-        self.refuse(2, "expected bits=N or bytes=N", *lpq, "--budget", "4")
-        self.refuse(2, "expected bits=N or bytes=N", *lpq, "--budget", "cycles=-1")
+        self.refuse(2, "expected bits=N, bytes=N or cycles=N", *lpq, "--budget", "4")
+        self.refuse(2, "expected bits=N, bytes=N or cycles=N", *lpq, "--budget", "cycles=-1")
         self.refuse(2, "expected a number from 0", *lpq, "--lambda", "nan")
         self.refuse(2, "expected global-local, global, kl, mse", *lpq, "--objective", "best")
         self.refuse(2, "expected none with --method lpq", *lpq, "--weight-bits", "4")

@@ -1,0 +1,46 @@
+#include "hw_model/driver/width_cycles.h"
+
+#include "hw_model/driver/image_stream.h"
+#include "quant/lpq/quantize.h"
+
+namespace lpa::driver {
+namespace {
+
+/// Any formats of these widths.
+lpq::NetworkFormats formats_of(const workloads::LayerGraph& graph, int weight_bits) {
+  lpq::NetworkFormats formats;
+  formats.constants.resize(graph.constants.size());
+  formats.layers.resize(graph.layers.size());
+  for (lpq::LayerFormats& layer : formats.layers) layer.weight = {.n = weight_bits, .es = 0, .rs = weight_bits - 1};
+  return formats;
+}
+
+}  // namespace
+
+WidthCycles width_cycles(const hw::MachineConfig& config, const workloads::LayerGraph& graph) {
+  WidthCycles cycles;
+  cycles.layers.resize(graph.layers.size());
+  RunOptions options;
+  options.values = false;
+  const ImageInputs inputs{1, [&](std::size_t) {
+                             const auto words = static_cast<std::size_t>(graph.in_h) *
+                                                static_cast<std::size_t>(graph.in_w) *
+                                                static_cast<std::size_t>(graph.in_c);
+                             return lpq::WordMap{graph.in_h, graph.in_w, graph.in_c, std::vector<formats::Word>(words)};
+                           }};
+  for (const int bits : {8, 4, 2}) {
+    const lpq::QuantizedModel model = lpq::quantize(graph, formats_of(graph, bits));
+    const RunResult result = run_images(config, graph, model, inputs, options, 1);
+    for (std::size_t i = 0; i < graph.layers.size(); ++i) {
+      const auto spent = static_cast<double>(result.layers[i].counters.cycles);
+      if (graph.layers[i].kind == workloads::LayerKind::conv) {
+        cycles.layers[i][bits] = spent;
+      } else if (bits == 8) {
+        cycles.others += spent;
+      }
+    }
+  }
+  return cycles;
+}
+
+}  // namespace lpa::driver
