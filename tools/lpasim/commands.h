@@ -11,6 +11,7 @@ namespace lpa::cli {
 using Words = std::vector<std::string>;  ///< The arguments behind the sub-command's name.
 
 ExitCode quantize(const Words& arguments);
+ExitCode report_quant(const Words& arguments);
 ExitCode evaluate(const Words& arguments);
 ExitCode run(const Words& arguments);  ///< Builds a SystemC machine: call it from sc_main, once per process.
 ExitCode import_trace(const Words& arguments);

@@ -32,6 +32,8 @@ struct Entry {
 
 constexpr Entry commands[] = {
     {"quantize", "choose number formats for a trained network and write its words", lpa::cli::quantize, true},
+    {"report-quant", "draw the formats that were chosen, and the search that chose them", lpa::cli::report_quant,
+     false},
     {"evaluate", "evaluate a quantized network in software, with the machine's arithmetic", lpa::cli::evaluate, false},
     {"run", "run a quantized network on the simulated machine, cycle by cycle", lpa::cli::run, true},
     {"import", "make a trace of a trained network", lpa::cli::import_trace, false},
