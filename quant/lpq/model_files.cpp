@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "quant/formats/format_error.h"
+#include "quant/lpq/digest.h"
 #include "quant/lpq/quantize.h"
 #include "quant/lpq/quantized_model.h"
 #include "quant/lpq/search_json.h"
@@ -62,21 +63,14 @@ std::string tensor_name(std::size_t index, const std::string& layer, const char*
   return fmt::format("{}.{}.{}", index, layer, what);
 }
 
-/// FNV-1a: tells a weights file that does not belong to its quant.json (an interrupted or mixed-up copy).
-std::uint64_t hash(std::uint64_t state, const void* data, std::size_t bytes) {
-  const auto* byte = static_cast<const unsigned char*>(data);
-  for (std::size_t i = 0; i < bytes; ++i) state = (state ^ byte[i]) * 0x100000001b3;
-  return state;
-}
-
+/// Tells a weights file that does not belong to its quant.json (an interrupted or mixed-up copy).
 std::string digest(const workloads::SafeTensors& content) {
-  std::uint64_t state = 0xcbf29ce484222325;
+  Digest digest;
   for (const auto& [name, tensor] : content.tensors) {
-    state = hash(state, name.data(), name.size());
-    std::visit([&state](const auto& data) { state = hash(state, data.data(), data.size() * sizeof(data[0])); },
-               tensor.data);
+    digest.add(name);
+    std::visit([&digest](const auto& data) { digest.add_elements(data); }, tensor.data);
   }
-  return fmt::format("{:016x}", state);
+  return digest.text();
 }
 
 /// Reads a JSON object's fields; errors name the file and the field.

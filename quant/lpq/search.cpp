@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "quant/lpq/digest.h"
 #include "quant/lpq/fit.h"
 #include "quant/lpq/weight_formats.h"
 #include "workloads/input_error.h"
@@ -259,34 +260,18 @@ class Search {
   SearchState state_;
 };
 
-/// FNV-1a of everything but the number of threads that a search depends on.
-class Digest {
- public:
-  void add(const void* data, std::size_t bytes) {
-    const auto* byte = static_cast<const unsigned char*>(data);
-    for (std::size_t i = 0; i < bytes; ++i) state_ = (state_ ^ byte[i]) * 0x100000001b3;
-  }
-  void add(const std::vector<float>& values) { add(values.data(), values.size() * sizeof(float)); }
-  std::string text() const { return fmt::format("{:016x}", state_); }
-
- private:
-  std::uint64_t state_ = 0xcbf29ce484222325;
-};
-
+/// Everything but the number of threads that a search depends on.
 std::string key_of(const workloads::LayerGraph& graph, const std::vector<workloads::Tensor>& images,
                    const SearchOptions& o, const NetworkFormats& activations) {
   Digest digest;
-  for (const workloads::Tensor& image : images) digest.add(image.data);
+  for (const workloads::Tensor& image : images) digest.add_elements(image.data);
   for (std::size_t i = 0; i < graph.layers.size(); ++i) {
-    digest.add(graph.layers[i].weights);
-    const std::string format = to_string(activations.layers[i].output);
-    digest.add(format.data(), format.size());
+    digest.add_elements(graph.layers[i].weights);
+    digest.add(to_string(activations.layers[i].output));
   }
-  std::string costs;
   for (const auto& layer : o.costs) {
-    for (const auto& [bits, cost] : layer) costs += fmt::format("{}:{} ", bits, cost);
+    for (const auto& [bits, cost] : layer) digest.add(fmt::format("{}:{} ", bits, cost));
   }
-  digest.add(costs.data(), costs.size());
   return fmt::format(
       "{} data {} population {} passes {} cycles {} partners {} lambda {} temperature {} bits {} objective {} "
       "pooling {} activation bits {} seed {} budget {}",
