@@ -47,7 +47,7 @@ FastMachine::FastMachine(const sc_core::sc_module_name& name, const MachineConfi
 
 void FastMachine::set_values(bool on) {
   values_on_ = on;
-  compute_words(on);
+  if (set_aside_ == nullptr) compute_words(on);
 }
 
 void FastMachine::set_timeline(Timeline* timeline) {

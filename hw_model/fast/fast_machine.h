@@ -84,7 +84,7 @@ class FastMachine : public sc_core::sc_module {
   void watch_layers();
   bool repeat_layer();
   void set_words_aside();
-  void form_words(const Schedule& schedule);
+  void form_words(const Schedule& schedule, bool values);
   void compute_words(bool on);
   bool skip_visits();
   VisitMoment moment(const LayerPosition& position) const;
@@ -150,6 +150,7 @@ class FastMachine : public sc_core::sc_module {
   MemoryTiming* memory_timing_ = nullptr;
   LayerMemo memo_;
   const Schedule* set_aside_ = nullptr;  ///< The layer that runs, if its words are formed when it ends.
+  bool values_set_aside_ = false;        ///< Whether it has any: zeros if not.
   VisitPeriods periods_;
   std::int64_t seen_visit_ = 0;            ///< The last one before which its machine was looked at.
   std::vector<std::int64_t> read_fields_;  ///< What was seen then.

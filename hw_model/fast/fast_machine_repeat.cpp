@@ -28,7 +28,7 @@ void FastMachine::watch_layers() {
   watched_ends_ = controller_.layers_ended();
   if (const Schedule* last = std::exchange(set_aside_, nullptr); last != nullptr) {
     compute_words(values_on_);
-    if (ended) form_words(*last);
+    if (ended) form_words(*last, values_set_aside_);
   }
   if (schedule == nullptr && ended && at_rest(edge_)) {
     memo_.end(dma_.turn(), edge_, controller_.counters());
@@ -48,7 +48,7 @@ bool FastMachine::repeat_layer() {
   }
   const Schedule& schedule = *job_.read().schedule;
   if (!LayerWords::possible(schedule, direct_memory().size())) return false;
-  form_words(schedule);
+  form_words(schedule, values_on_);
   ++layers_repeated_;
   edge_ += cost->edges;
   repeated_ += cost->counters;
@@ -64,12 +64,14 @@ bool FastMachine::repeat_layer() {
   return true;
 }
 
-void FastMachine::form_words(const Schedule& schedule) {
-  if (values_on_) {
+void FastMachine::form_words(const Schedule& schedule, bool values) {
+  compute_words(values);
+  if (values) {
     LayerWords(weight_buffer_, input_buffer_, output_, values_, ppu_.values()).compute(schedule, direct_memory());
   } else {
     LayerWords::clear(schedule, direct_memory());
   }
+  compute_words(values_on_);
 }
 
 void FastMachine::compute_words(bool on) {
@@ -85,6 +87,7 @@ void FastMachine::set_words_aside() {
   if (!at_rest(edge_) || controller_.has_request() || !quiet_until(never)) return;
   if (!LayerWords::possible(*schedule, direct_memory().size())) return;
   set_aside_ = schedule;
+  values_set_aside_ = values_on_;
   compute_words(false);
   periods_.start(*schedule);
   seen_visit_ = 0;
@@ -97,7 +100,7 @@ bool FastMachine::skip_visits() {
   seen_visit_ = position->visit;
   const VisitCursor* residual = output_.residual_visit();
   if (loader_.done() || ppu_.visit() == nullptr || (residual != nullptr && residual->done())) return false;
-  if (dma_.waits_for_memory() || dma_.error() || !quiet_until(never)) return false;
+  if (dma_.waits_for_memory() || dma_.error() || timeline_ != nullptr || !quiet_until(never)) return false;
   sequencer_.account(edge_ - 1);
   count_cycles(edge_);
   read_fields_.clear();

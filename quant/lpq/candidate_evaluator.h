@@ -21,7 +21,7 @@ using WeightFormats = std::vector<formats::LpFormat>;
 /// kept. Results do not depend on `threads`.
 class CandidateEvaluator {
  public:
-  /// Keeps references to all but the objective. Throws what Loss throws, and Cancelled.
+  /// Keeps references to `network` and `quantization`. Throws what Loss throws, and Cancelled.
   CandidateEvaluator(const workloads::Network& network, const FakeQuantization& quantization,
                      const std::vector<workloads::Tensor>& images, Objective objective, double temperature,
                      Pooling pooling, int threads, const CancelFlag* cancel);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -17,6 +18,7 @@ using workloads::Layer;
 using workloads::LayerKind;
 using workloads::Node;
 
+constexpr std::string_view repeated_suffix = "/again";
 constexpr std::size_t most_cached_weights = std::size_t{1} << 27;
 
 /// The weights of a node that has some.
@@ -78,18 +80,32 @@ FakeQuantization::FakeQuantization(const workloads::Network& network, const work
   }
 }
 
+/// The node that the layer comes from. Lowering tells layers of the same name apart by a suffix.
 WeightedLayer FakeQuantization::find(std::size_t layer) const {
   const Layer& wanted = graph_.layers[layer];
-  for (std::size_t node = 0; node < network_.nodes.size(); ++node) {
-    const std::vector<float>* weights = weights_of(network_.nodes[node]);
-    if (weights == nullptr || network_.nodes[node].name != wanted.name) continue;
-    if (weights->size() != wanted.weights.size()) break;
-    return {.layer = layer,
-            .node = static_cast<int>(node),
-            .value = wanted.value,
-            .factor = factor_between(*weights, wanted.weights),
-            .weights = weights->size()};
+  std::string name = wanted.name;
+  const auto without_suffix = [](const std::string& text) {
+    const std::size_t at = text.rfind(repeated_suffix);
+    const bool numbered = at != std::string::npos &&
+                          text.find_first_not_of("0123456789", at + repeated_suffix.size()) == std::string::npos;
+    return numbered ? text.substr(0, at) : text;
+  };
+  WeightedLayer found{.layer = layer, .node = -1, .value = wanted.value, .weights = wanted.weights.size()};
+  for (; found.node < 0; name = without_suffix(name)) {
+    for (std::size_t node = 0; node < network_.nodes.size(); ++node) {
+      const int index = static_cast<int>(node);
+      const std::vector<float>* weights = weights_of(network_.nodes[node]);
+      if (weights == nullptr || network_.nodes[node].name != name || weights->size() != found.weights) continue;
+      if (std::ranges::find(layers_, index, &WeightedLayer::node) != layers_.end()) continue;
+      const double factor = factor_between(*weights, wanted.weights);
+      if (found.node >= 0 && factor != 1) continue;  // The node whose very weights these are, if there is one.
+      found.node = index;
+      found.factor = factor;
+      if (factor == 1) break;
+    }
+    if (without_suffix(name) == name) break;
   }
+  if (found.node >= 0) return found;
   throw InputError(fmt::format("{}: layer '{}' has weights that no node of this name has", network_.file, wanted.name));
 }
 
@@ -107,7 +123,7 @@ void FakeQuantization::round(int value, std::span<float> data) const {
 
 std::shared_ptr<const std::vector<float>> FakeQuantization::weights(std::size_t weighted_layer,
                                                                     const LpFormat& format) const {
-  const Key key{weighted_layer, format.n, format.es, format.rs, format.sf_q8};
+  const Key key{weighted_layer, format.n, format.es, format.rs, format.sf_q8, format.regime};
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = cache_.find(key); found != cache_.end()) {

@@ -48,14 +48,13 @@ class FakeQuantization {
   std::shared_ptr<const std::vector<float>> weights(std::size_t weighted_layer, const formats::LpFormat& format) const;
 
  private:
-  using Key = std::tuple<std::size_t, int, int, int, int>;
+  using Key = std::tuple<std::size_t, int, int, int, int, formats::Regime>;
   struct Entry {
     std::shared_ptr<const std::vector<float>> weights;
     std::uint64_t used = 0;
   };
 
   WeightedLayer find(std::size_t layer) const;
-  void round_constants(const NetworkFormats& activations);
 
   const workloads::Network& network_;
   const workloads::LayerGraph& graph_;

@@ -1,6 +1,7 @@
 // quant.json and weights.safetensors.
 #include <algorithm>
 #include <limits>
+#include <stdexcept>
 #include <utility>
 
 #include <fmt/format.h>
@@ -353,6 +354,8 @@ QuantizedModel read_quantized_model(const std::filesystem::path& folder, const L
     try {
       model.search = record_from(document["search"]);
     } catch (const json::exception& error) {
+      fields.fail("search", error.what());
+    } catch (const std::domain_error& error) {
       fields.fail("search", error.what());
     }
   }

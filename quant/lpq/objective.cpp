@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 #include "workloads/input_error.h"
@@ -115,7 +114,7 @@ double Loss::operator()(const Features& quantized) const {
     }
   }
   const double loss = sum / static_cast<double>(images);
-  return std::isfinite(loss) ? loss : std::numeric_limits<double>::infinity();
+  return std::isfinite(loss) ? std::min(loss, worst) : worst;
 }
 
 }  // namespace lpa::lpq

@@ -10,7 +10,7 @@ namespace lpa::lpq {
 
 enum class Objective {
   global_local,  ///< Contrastive, on the pooled values of all layers and the output.
-  global,        ///< Contrastive, on the output alone.
+  global,        ///< Contrastive, on the output alone; pooled, as for the next ones, if it has several positions.
   kl,            ///< Kullback-Leibler divergence of the outputs' softmax, fp32 first.
   mse,           ///< Mean squared difference of the outputs.
 };
@@ -26,9 +26,11 @@ struct Features {
 
 /// Contrastive losses after Evol-Q: every value's features are brought to length 1, and an image's whole vector too;
 /// logits are its products with the fp32 vectors of all images over T; the loss is the mean cross-entropy against the
-/// image's own, times 2 T. A NaN anywhere makes the loss infinite.
+/// image's own, times 2 T. A NaN anywhere makes a loss the worst one.
 class Loss {
  public:
+  static constexpr double worst = 1e300;  ///< Finite, as files want it.
+
   /// `begins`: where each value's features begin, and at last the end. Throws workloads::InputError if the loss could
   /// not tell one network from another: contrastive ones on fewer than two images, or on images that all look alike.
   Loss(Objective objective, double temperature, const std::vector<std::size_t>& begins, const Features& fp32);

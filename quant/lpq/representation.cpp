@@ -1,7 +1,8 @@
 #include "quant/lpq/representation.h"
 
 #include <algorithm>
-#include <utility>
+#include <cmath>
+#include <limits>
 
 namespace lpa::lpq {
 namespace {
@@ -20,16 +21,14 @@ struct Channel {
 };
 
 float kurtosis(const Channel& channel) {
-  const auto [least, largest] = [&] {
-    float low = channel.first[0], high = low;
-    for (std::size_t i = 1; i < channel.count; ++i) {
-      low = std::min(low, channel.first[i * channel.stride]);
-      high = std::max(high, channel.first[i * channel.stride]);
-    }
-    return std::pair(low, high);
-  }();
-  if (!(least < largest)) return 0;
   const double mean = channel.mean([](double x) { return x; });
+  if (!std::isfinite(mean)) return std::numeric_limits<float>::quiet_NaN();
+  float least = channel.first[0], largest = least;
+  for (std::size_t i = 1; i < channel.count; ++i) {
+    least = std::min(least, channel.first[i * channel.stride]);
+    largest = std::max(largest, channel.first[i * channel.stride]);
+  }
+  if (least == largest) return 0;
   const double variance = channel.mean([mean](double x) { return (x - mean) * (x - mean); });
   const double fourth = channel.mean([mean](double x) { return (x - mean) * (x - mean) * (x - mean) * (x - mean); });
   if (!(variance * variance > 0)) return 0;

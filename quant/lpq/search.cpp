@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -29,16 +30,22 @@ Random random_of(std::uint64_t seed, int step) {
   return Random(std::uint64_t{words[1]} << 32 | words[0]);
 }
 
+constexpr std::int64_t most_evaluations = 1'000'000'000;
+
 void check_options(const SearchOptions& options) {
   const auto require = [](bool right, const char* what) {
     if (!right) throw InputError(what);
   };
+  const auto known = [](int bits) { return bits == 2 || bits == 4 || bits == 8; };
+  const std::set<int> widths(options.bits.begin(), options.bits.end());
   require(options.population >= 2, "the population must have at least 2 candidates");
-  require(options.passes >= 0 && options.cycles >= 0 && options.partners >= 0,
-          "passes, cycles and partners must not be negative");
-  require(options.temperature > 0, "the temperature must be above 0");
-  require(options.lambda >= 0, "lambda must not be negative");
-  require(!options.bits.empty(), "there must be at least one width of weights");
+  require(options.passes >= 0 && options.cycles >= 1 && options.partners >= 0,
+          "there must be at least one cycle, and passes and partners must not be negative");
+  require(options.temperature > 0 && std::isfinite(options.temperature), "the temperature must be above 0");
+  require(options.lambda >= 0 && std::isfinite(options.lambda), "lambda must not be negative");
+  require(!widths.empty() && widths.size() == options.bits.size() && std::ranges::all_of(widths, known),
+          "the widths of weights must be some of 2, 4 and 8, each once");
+  require(!options.budget || std::isfinite(*options.budget), "the budget must be a number");
 }
 
 class Search {
@@ -56,12 +63,20 @@ class Search {
       for (const int n : {2, 4, 8}) costs[n] = static_cast<double>(layer.weights) * n;
     }
     std::ranges::sort(options_.bits);
-    for (const auto& costs : costs_) full_cost_ += costs.at(8);
-    const double least = cost_of(uniform(options_.bits.front()));
+    double least = 0;
+    for (const auto& costs : costs_) {
+      full_cost_ += costs.at(8);
+      double lowest = costs.at(options_.bits.front());
+      for (const int n : options_.bits) lowest = std::min(lowest, costs.at(n));
+      least += lowest;
+    }
     if (options_.budget && least > *options_.budget) {
-      throw InputError(
-          fmt::format("no formats fit the budget: {}-bit weights in every layer cost {:.6g}, the budget is {:.6g}",
-                      options_.bits.front(), least, *options_.budget));
+      throw InputError(fmt::format("no formats fit the budget: the weights cost at least {:.6g}, the budget is {:.6g}",
+                                   least, *options_.budget));
+    }
+    const auto blocks = static_cast<std::int64_t>(evaluator_.blocks().size());
+    if (std::int64_t{options_.passes} * options_.cycles > most_evaluations / blocks / (options_.partners + 1)) {
+      throw InputError(fmt::format("passes, cycles and partners ask for more than {} evaluations", most_evaluations));
     }
   }
 
@@ -70,14 +85,13 @@ class Search {
     std::optional<SearchState> known;
     if (checkpoint != nullptr) known = checkpoint->read();
     if (known) {
-      require_fit(*known);
-      state_ = std::move(*known);
+      take(std::move(*known), checkpoint->name());
     } else {
       initialise();
       state_.initial_fitness = best().fitness;
     }
     const int blocks = static_cast<int>(evaluator_.blocks().size());
-    const int total = options_.passes * blocks * options_.cycles;
+    const int total = total_steps();
     for (int step = state_.steps; step < total; ++step) {
       const int cycle = step % options_.cycles, block = step / options_.cycles % blocks;
       if (cycle == 0) evaluator_.start_block(static_cast<std::size_t>(block), best().formats);
@@ -108,19 +122,35 @@ class Search {
 
   const Candidate& best() const { return state_.population.front(); }
 
-  /// A checkpoint's numbers come from outside.
-  void require_fit(const SearchState& state) const {
-    const auto fits = [&](const Candidate& candidate) {
-      return candidate.formats.size() == layers_.size() &&
-             std::ranges::all_of(candidate.formats, [&](const LpFormat& format) {
-               return formats::check(format).empty() &&
-                      std::ranges::find(options_.bits, format.n) != options_.bits.end();
-             });
+  /// A checkpoint comes from outside.
+  void take(SearchState state, const std::string& name) {
+    const auto known = [&](const LpFormat& format) {
+      return formats::check(format).empty() && format.regime == formats::Regime::bounded &&
+             std::ranges::find(options_.bits, format.n) != options_.bits.end();
     };
-    if (state.steps < 0 || state.steps % options_.cycles != 0 || state.population.size() < 2 ||
-        !std::ranges::all_of(state.population, fits)) {
-      throw InputError("the checkpoint does not fit the network");
+    const auto fits = [&](const Candidate& candidate) {
+      return candidate.formats.size() == layers_.size() && std::ranges::all_of(candidate.formats, known);
+    };
+    const std::size_t size = state.population.size();
+    if (state.steps > total_steps() || state.steps % options_.cycles != 0 ||
+        state.history.size() != static_cast<std::size_t>(state.steps) || size < 2 ||
+        size > static_cast<std::size_t>(options_.population) || !std::ranges::all_of(state.population, fits)) {
+      throw InputError(fmt::format("{}: does not fit the network and the options", name));
     }
+    std::vector<Candidate> population = std::move(state.population);
+    state_ = std::move(state);
+    state_.population.clear();
+    for (Candidate& candidate : population) judge(candidate);
+    add(std::move(population));
+  }
+
+  int total_steps() const { return options_.passes * static_cast<int>(evaluator_.blocks().size()) * options_.cycles; }
+
+  /// What follows from formats and loss.
+  void judge(Candidate& candidate) const {
+    candidate.cost = cost_of(candidate.formats);
+    candidate.fitness = candidate.loss;
+    if (!options_.budget) candidate.fitness *= std::pow(candidate.cost / full_cost_, options_.lambda);
   }
 
   /// The next smaller or larger width; 0: there is none.
@@ -131,16 +161,16 @@ class Search {
                : options_.bits[static_cast<std::size_t>(at)];
   }
 
-  /// Changes widths of layers from `first` on, but not of `kept`, until the cost is just within the budget. The layer
-  /// is the best of a few random ones: of most error won, or least lost, by cost.
+  /// Changes widths of layers from `first` on, if possible not of `kept`, until the cost is just within the budget. The
+  /// layer is the best of a few random ones: of most error won, or least lost, by cost.
   void meet_budget(WeightFormats& formats, std::size_t first, const std::vector<std::size_t>& kept, Random& random) {
     if (!options_.budget) return;
-    std::vector<std::size_t> free;
+    std::vector<std::size_t> others;
     for (std::size_t i = first; i < formats.size(); ++i) {
-      if (std::ranges::find(kept, i) == kept.end()) free.push_back(i);
+      if (std::ranges::find(kept, i) == kept.end()) others.push_back(i);
     }
     double cost = cost_of(formats);
-    const auto change = [&](int step) {
+    const auto change = [&](const std::vector<std::size_t>& free, int step) {
       constexpr int tries = 3;
       std::size_t chosen = formats.size();
       double best = 0;
@@ -163,9 +193,14 @@ class Search {
       formats[chosen] = layers_[chosen].best(width);
       return true;
     };
-    if (free.empty()) return;
-    for (int misses = 0; cost > *options_.budget && misses < 20;) misses += change(-1) ? 0 : 1;
-    for (int misses = 0; cost <= *options_.budget && misses < 3;) misses += change(+1) ? 0 : 1;
+    constexpr int patience = 20;
+    // Where there are no others, or they do not suffice, the kept ones must give way.
+    for (const std::vector<std::size_t>& layers : std::array{others, kept}) {
+      if (layers.empty()) continue;
+      for (int misses = 0; cost > *options_.budget && misses < patience;) misses += change(layers, -1) ? 0 : 1;
+    }
+    if (others.empty()) return;
+    for (int misses = 0; cost <= *options_.budget && misses < 3;) misses += change(others, +1) ? 0 : 1;
   }
 
   /// The best formats of each width, those within the budget of least squared error, and random ones.
@@ -191,15 +226,19 @@ class Search {
   }
 
   std::vector<Candidate> evaluate(const std::vector<WeightFormats>& formats) {
-    const std::vector<double> losses = evaluator_.losses(formats);
-    state_.evaluations += static_cast<int>(formats.size());
+    constexpr std::size_t at_a_time = 16;  // Each needs memory for its representations.
     std::vector<Candidate> candidates;
-    for (std::size_t i = 0; i < formats.size(); ++i) {
-      Candidate candidate{formats[i], losses[i], cost_of(formats[i]), 0};
-      candidate.fitness = candidate.loss;
-      if (!options_.budget) candidate.fitness *= std::pow(candidate.cost / full_cost_, options_.lambda);
-      candidates.push_back(std::move(candidate));
+    for (std::size_t first = 0; first < formats.size(); first += at_a_time) {
+      const std::vector<WeightFormats> some(
+          formats.begin() + static_cast<std::ptrdiff_t>(first),
+          formats.begin() + static_cast<std::ptrdiff_t>(std::min(first + at_a_time, formats.size())));
+      const std::vector<double> losses = evaluator_.losses(some);
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        Candidate& candidate = candidates.emplace_back(Candidate{.formats = some[i], .loss = losses[i]});
+        judge(candidate);
+      }
     }
+    state_.evaluations += static_cast<int>(formats.size());
     return candidates;
   }
 
@@ -207,14 +246,15 @@ class Search {
     return options_.budget ? std::max(candidate.cost - *options_.budget, 0.0) : 0;
   }
 
+  bool better(const Candidate& a, const Candidate& b) const {
+    return excess(a) != excess(b) ? excess(a) < excess(b) : a.fitness < b.fitness;
+  }
+
   /// Keeps the best ones.
   void add(std::vector<Candidate> candidates) {
     std::vector<Candidate>& population = state_.population;
     std::ranges::move(candidates, std::back_inserter(population));
-    std::ranges::stable_sort(population, [this](const Candidate& a, const Candidate& b) {
-      if (excess(a) != excess(b)) return excess(a) < excess(b);
-      return a.fitness < b.fitness;
-    });
+    std::ranges::stable_sort(population, [this](const Candidate& a, const Candidate& b) { return better(a, b); });
     if (population.size() > static_cast<std::size_t>(options_.population)) {
       population.resize(static_cast<std::size_t>(options_.population));
     }
@@ -246,9 +286,11 @@ class Search {
     }
     for (WeightFormats& formats : children) meet_budget(formats, layers.front(), layers, random);
     std::vector<Candidate> evaluated = evaluate(children);
-    const auto better = [](const Candidate& a, const Candidate& b) { return a.fitness < b.fitness; };
     std::vector<Candidate> kept{evaluated.front()};
-    if (evaluated.size() > 1) kept.push_back(*std::min_element(evaluated.begin() + 1, evaluated.end(), better));
+    if (evaluated.size() > 1) {
+      const auto by_merit = [this](const Candidate& a, const Candidate& b) { return better(a, b); };
+      kept.push_back(*std::min_element(evaluated.begin() + 1, evaluated.end(), by_merit));
+    }
     add(std::move(kept));
   }
 
@@ -265,8 +307,16 @@ std::string key_of(const workloads::LayerGraph& graph, const std::vector<workloa
                    const SearchOptions& o, const NetworkFormats& activations) {
   Digest digest;
   for (const workloads::Tensor& image : images) digest.add_elements(image.data);
+  digest.add(to_string(activations.input));
+  for (std::size_t i = 0; i < graph.constants.size(); ++i) {
+    digest.add_elements(graph.constants[i].data);
+    digest.add(to_string(activations.constants[i]));
+  }
   for (std::size_t i = 0; i < graph.layers.size(); ++i) {
+    digest.add(graph.layers[i].name);
     digest.add_elements(graph.layers[i].weights);
+    digest.add_elements(graph.layers[i].bias);
+    digest.add(to_string(activations.layers[i].encoded));
     digest.add(to_string(activations.layers[i].output));
   }
   for (const auto& layer : o.costs) {
@@ -306,6 +356,9 @@ SearchResult search_formats(const workloads::Network& network, const workloads::
   check_options(options);
   SearchResult result{fitted, {}, {}};
   const FakeQuantization quantization(network, graph, result.formats, options.arithmetic);
+  if (quantization.layers().empty()) {
+    throw InputError(fmt::format("{}: no layer has weights whose formats could be searched", graph.network));
+  }
   CandidateEvaluator evaluator(network, quantization, images, options.objective, options.temperature, options.pooling,
                                options.threads, cancel);
   std::optional<SearchCheckpoint> checkpoint;

@@ -1,5 +1,8 @@
 #include "quant/lpq/search_checkpoint.h"
 
+#include <stdexcept>
+#include <system_error>
+
 #include <fmt/format.h>
 
 #include "quant/formats/format_error.h"
@@ -37,7 +40,8 @@ Candidate candidate_from(const json& entry) {
 }  // namespace
 
 std::optional<SearchState> SearchCheckpoint::read() const {
-  if (!std::filesystem::exists(file_)) return std::nullopt;
+  std::error_code ignored;
+  if (!std::filesystem::exists(file_, ignored)) return std::nullopt;
   const std::string name = file_.string();
   SearchState state;
   try {
@@ -48,12 +52,14 @@ std::optional<SearchState> SearchCheckpoint::read() const {
           "file",
           name));
     }
-    state.steps = document.at("steps").get<int>();
+    state.steps = whole_number(document.at("steps"));
     state.initial_fitness = document.at("initial_fitness").get<double>();
-    state.evaluations = document.at("evaluations").get<int>();
+    state.evaluations = whole_number(document.at("evaluations"));
     for (const json& entry : document.at("population")) state.population.push_back(candidate_from(entry));
     for (const json& entry : document.at("history")) state.history.push_back(step_from(entry));
   } catch (const json::exception& error) {
+    throw InputError(fmt::format("{}: not a search's checkpoint: {}", name, error.what()));
+  } catch (const std::domain_error& error) {
     throw InputError(fmt::format("{}: not a search's checkpoint: {}", name, error.what()));
   } catch (const formats::FormatError& error) {
     throw InputError(fmt::format("{}: not a search's checkpoint: {}", name, error.what()));

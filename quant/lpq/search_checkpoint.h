@@ -34,6 +34,7 @@ class SearchCheckpoint {
   /// `key` says which search it is: another one's state is refused.
   SearchCheckpoint(std::filesystem::path file, std::string key) : file_(std::move(file)), key_(std::move(key)) {}
 
+  std::string name() const { return file_.string(); }
   /// The state in the file; nullopt: there is no file. Throws workloads::InputError if it holds anything else than a
   /// state of this search.
   std::optional<SearchState> read() const;

@@ -1,6 +1,17 @@
 #include "quant/lpq/search_json.h"
 
+#include <cstdint>
+#include <limits>
+#include <stdexcept>
+
 namespace lpa::lpq {
+
+int whole_number(const nlohmann::json& json) {
+  constexpr int largest = std::numeric_limits<int>::max();
+  const bool fits = json.is_number_unsigned() && json.get<std::uint64_t>() <= static_cast<std::uint64_t>(largest);
+  if (!fits) throw std::domain_error("is " + json.dump() + " but must be a whole number");
+  return json.get<int>();
+}
 
 nlohmann::ordered_json to_json(const SearchStep& step) {
   return {{"pass", step.pass},       {"block", step.block}, {"cycle", step.cycle},
@@ -8,9 +19,9 @@ nlohmann::ordered_json to_json(const SearchStep& step) {
 }
 
 SearchStep step_from(const nlohmann::json& json) {
-  return {.pass = json.at("pass").get<int>(),
-          .block = json.at("block").get<int>(),
-          .cycle = json.at("cycle").get<int>(),
+  return {.pass = whole_number(json.at("pass")),
+          .block = whole_number(json.at("block")),
+          .cycle = whole_number(json.at("cycle")),
           .fitness = json.at("fitness").get<double>(),
           .loss = json.at("loss").get<double>(),
           .cost = json.at("cost").get<double>()};
@@ -42,17 +53,17 @@ SearchRecord record_from(const nlohmann::json& json) {
   json.at("objective").get_to(record.objective);
   json.at("pooling").get_to(record.pooling);
   json.at("cost").get_to(record.cost);
-  json.at("population").get_to(record.population);
-  json.at("passes").get_to(record.passes);
-  json.at("cycles").get_to(record.cycles);
-  json.at("partners").get_to(record.partners);
-  json.at("blocks").get_to(record.blocks);
-  json.at("evaluations").get_to(record.evaluations);
+  record.population = whole_number(json.at("population"));
+  record.passes = whole_number(json.at("passes"));
+  record.cycles = whole_number(json.at("cycles"));
+  record.partners = whole_number(json.at("partners"));
+  record.blocks = whole_number(json.at("blocks"));
+  record.evaluations = whole_number(json.at("evaluations"));
   json.at("lambda").get_to(record.lambda);
   json.at("temperature").get_to(record.temperature);
   json.at("budget").get_to(record.budget);
   json.at("full_cost").get_to(record.full_cost);
-  json.at("bits").get_to(record.bits);
+  for (const nlohmann::json& bits : json.at("bits")) record.bits.push_back(whole_number(bits));
   json.at("initial_fitness").get_to(record.initial_fitness);
   for (const nlohmann::json& step : json.at("history")) record.history.push_back(step_from(step));
   return record;

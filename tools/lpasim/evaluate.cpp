@@ -50,7 +50,7 @@ ExitCode evaluate(const Words& arguments) {
   const hw::MachineConfig machine = options.machine();
   const int threads = thread_count(options);
   const auto file = options.path("out");
-  check_output_file(file, options.flag("force"));
+  check_output_file("--out", file, options.flag("force"));
   const std::uint64_t limit =
       options.text("images").empty() ? 0 : options.integer("images", 1, std::numeric_limits<int>::max());
   const Inputs inputs = read_inputs(options, static_cast<int>(limit));

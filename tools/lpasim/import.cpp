@@ -74,8 +74,8 @@ ExitCode import_trace(const Words& arguments) {
   const bool force = options.flag("force"), tensors = options.flag("with-tensors");
   const std::filesystem::path file = options.path("out");
   const std::filesystem::path words = std::filesystem::path(file).replace_extension(".safetensors");
-  check_output_file(file, force);
-  if (tensors) check_output_file(words, force);
+  check_output_file("--out", file, force);
+  if (tensors) check_output_file("--out", words, force);
   const std::string recipe = options.text("recipe").empty() ? "w8" : options.choice("recipe", traces::recipe_names());
   const bool counted = options.text("parameters").empty();
   const std::uint64_t parameters =

@@ -20,6 +20,7 @@
 #include "tools/lpasim/options.h"
 #include "tools/lpasim/output_folder.h"
 #include "tools/lpasim/progress.h"
+#include "tools/lpasim/result_file.h"
 #include "tools/lpasim/table.h"
 
 namespace lpa::cli {
@@ -172,16 +173,30 @@ void set_budget(const Arguments& options, const workloads::LayerGraph& graph, lp
   const char* begin = equals == std::string::npos ? end : value->text.data() + equals + 1;
   const auto [stop, error] = std::from_chars(begin, end, number);
   const bool known = what == "bits" || what == "bytes" || what == "cycles";
-  if (!known || error != std::errc{} || stop != end || !(number > 0)) {
+  if (!known || error != std::errc{} || stop != end || !(number > 0) || !(number < 1e30)) {
     bad_value(*value, "bits=N, bytes=N or cycles=N with a number above 0, such as bits=4.5");
   }
-  if (what == "bits") search.budget = number * weight_count(graph);
-  if (what == "bytes") search.budget = 8 * number;
-  if (what != "cycles") return;
-  const driver::WidthCycles cycles = driver::width_cycles(options.machine(), graph);
-  search.costs = cycles.layers;
-  search.cost_name = "cycles of layers with weights";
-  search.budget = number - cycles.others;
+  const double weights = weight_count(graph);
+  double unit = what == "bits" ? weights : 8, others = 0;
+  double least = *std::ranges::min_element(search.bits) * weights;
+  if (what == "cycles") {
+    if (search.activation_bits != 8) bad_value(*value, "bits or bytes, since --activation-bits is not 8");
+    driver::WidthCycles cycles = driver::width_cycles(options.machine(), graph);
+    least = 0;
+    for (const auto& layer : cycles.layers) {
+      double lowest = layer.empty() ? 0 : layer.at(search.bits.front());
+      for (const auto& [bits, cost] : layer) {
+        if (std::ranges::find(search.bits, bits) != search.bits.end()) lowest = std::min(lowest, cost);
+      }
+      least += lowest;
+    }
+    unit = 1;
+    others = cycles.others;
+    search.costs = std::move(cycles.layers);
+    search.cost_name = "cycles of layers with weights";
+  }
+  search.budget = number * unit - others;
+  if (*search.budget < least) bad_value(*value, fmt::format("at least {}={:.6g}", what, (least + others) / unit));
 }
 
 lpq::SearchOptions search_options(const Arguments& options, const workloads::LayerGraph& graph) {
@@ -190,20 +205,21 @@ lpq::SearchOptions search_options(const Arguments& options, const workloads::Lay
       {"global-local", global_local}, {"global", global}, {"kl", kl}, {"mse", mse}};
   lpq::SearchOptions search;
   search.bits = widths(options);
-  set_budget(options, graph, search);
   search.objective = objectives.at(options.choice("objective", {"global-local", "global", "kl", "mse"}));
   search.pooling =
       options.choice("pooling", {"kurtosis", "mean"}) == "mean" ? lpq::Pooling::mean : lpq::Pooling::kurtosis;
-  search.population = static_cast<int>(options.integer("population", 2, 100000));
-  search.passes = static_cast<int>(options.integer("passes", 0, 100000));
-  search.cycles = static_cast<int>(options.integer("cycles", 1, 100000));
-  search.partners = static_cast<int>(options.integer("partners", 0, 100000));
+  search.population = static_cast<int>(options.integer("population", 2, 10000));
+  search.passes = static_cast<int>(options.integer("passes", 0, 10000));
+  search.cycles = static_cast<int>(options.integer("cycles", 1, 1000));
+  search.partners = static_cast<int>(options.integer("partners", 0, 1000));
   search.lambda = options.number("lambda", 0, 100);
   search.temperature = options.number("temperature", 1e-3, 1e3);
   search.activation_bits = bits_of(options, "activation-bits");
   search.seed = options.integer("seed", 0, UINT64_MAX);
   search.threads = thread_count(options);
   search.checkpoint = options.path("checkpoint");
+  check_output_file("--checkpoint", search.checkpoint, true);
+  set_budget(options, graph, search);  // Last, since it may take a while.
   return search;
 }
 
@@ -263,6 +279,11 @@ ExitCode quantize(const Words& arguments) {
   fit_options.activation_bits = bits_of(options, "activation-bits");
   fit_options.seed = options.integer("seed", 0, UINT64_MAX);
   fit_options.threads = thread_count(options);
+
+  options.machine();
+  if (searches && images < 2 && options.text("objective").starts_with("global")) {
+    bad_value(*options.find("images"), "at least 2 for a contrastive objective");
+  }
 
   const Inputs inputs = read_inputs(options, images);
   fit_options.layer_weight_bits = layer_bits(options, inputs.graph);

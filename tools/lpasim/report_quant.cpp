@@ -70,7 +70,7 @@ void draw_fitness(Svg& svg, double top, const lpq::SearchRecord& search) {
   std::vector<double> fitness{search.initial_fitness};
   for (const lpq::SearchStep& step : search.history) fitness.push_back(step.fitness);
   const auto [low, high] = std::ranges::minmax(fitness);
-  const double margin = high > low ? 0.05 * (high - low) : 0.05 * std::max(std::abs(high), 1e-9);
+  const double margin = std::max({0.05 * (high - low), 1e-6 * std::abs(high), 1e-9});
   svg.text({left, top - 12},
            fmt::format("Fitness of the best candidate: {}, {}, population {}, {} evaluations", search.objective,
                        search.budget > 0 ? fmt::format("budget {:.6g} {}", search.budget, search.cost)
@@ -154,7 +154,7 @@ ExitCode report_quant(const Words& arguments) {
     fmt::print("{}", help_text(command));
     return ExitCode::success;
   }
-  check_output_file(options.path("out"), options.flag("force"));
+  check_output_file("--out", options.path("out"), options.flag("force"));
   const workloads::LayerGraph graph = workloads::lower(workloads::import_onnx(options.path("network")));
   const lpq::QuantizedModel model = lpq::read_quantized_model(options.path(command.positional), graph);
   const std::vector<std::size_t> layers = weighted_layers(graph);

@@ -86,11 +86,11 @@ void ResultFile::fail(ExitCode code, const std::string& reason) const {
   throw Error(code, fmt::format("{} {}: {}", option_, given_.string(), reason));
 }
 
-void check_output_file(const std::filesystem::path& file, bool force) {
+void check_output_file(const std::string& option, const std::filesystem::path& file, bool force) {
   if (file.empty()) return;
   std::error_code ignored;
   const auto fail = [&](const std::string& reason) {
-    throw Error(ExitCode::usage, fmt::format("--out {}: {}", file.string(), reason));
+    throw Error(ExitCode::usage, fmt::format("{} {}: {}", option, file.string(), reason));
   };
   if (std::filesystem::is_directory(file, ignored)) fail("is a folder, expected a file");
   if (!force && std::filesystem::exists(file, ignored)) fail("exists already; --force replaces it");

@@ -42,8 +42,8 @@ class ResultFile {
   bool in_folder_ = false;
 };
 
-/// Throws Error if the file that --out names must not or cannot be written, before the work begins. An empty path is
-/// fine.
-void check_output_file(const std::filesystem::path& file, bool force);
+/// Throws Error if the file that an option ("--out") names must not or cannot be written, before the work begins. An
+/// empty path is fine.
+void check_output_file(const std::string& option, const std::filesystem::path& file, bool force);
 
 }  // namespace lpa::cli

@@ -43,9 +43,9 @@ double round_step(double range, int count) {
 std::vector<double> ticks(double low, double high, int count) {
   const double step = round_step(high - low, count);
   std::vector<double> values;
-  for (double value = std::ceil(low / step) * step; value <= high + step * 1e-9; value += step) {
-    values.push_back(std::abs(value) < step * 1e-9 ? 0 : value);
-  }
+  const double first = std::ceil(low / step);
+  for (int i = 0; i <= 2 * count && (first + i) * step <= high + step * 1e-9; ++i)
+    values.push_back((first + i) * step + 0.0);
   return values;
 }
 

@@ -68,6 +68,15 @@ TEST(Representation, AConstantChannelGivesZero) {
   EXPECT_TRUE(std::isfinite(features[2]));
 }
 
+TEST(Representation, WhatIsNotANumberIsNotTakenForAConstant) {
+  const workloads::Network network = values_of({{1, 2, 3, 1}});
+  const Representation representation(network, {0}, Pooling::kurtosis);
+  std::vector<float> features(2);
+  representation.pool(0, std::vector<float>{NAN, 1, 1, 2, INFINITY, 2}, features);
+  EXPECT_TRUE(std::isnan(features[0]));
+  EXPECT_TRUE(std::isnan(features[1]));
+}
+
 TEST(Representation, MeansAreMeans) {
   const workloads::Network network = values_of({{1, 2, 2, 1}});
   const Representation representation(network, {0}, Pooling::mean);

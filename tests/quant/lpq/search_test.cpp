@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <fstream>
+#include <iterator>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -237,6 +238,24 @@ TEST_F(Interrupted, RefusesTheCheckpointOfAnotherSearch) {
   };
   options.lambda = 0.5;
   EXPECT_THAT(error(), AllOf(HasSubstr("search.json"), HasSubstr("other options")));
+  options.lambda = 0.4;
+  std::ifstream file(options.checkpoint);
+  const std::string good((std::istreambuf_iterator<char>(file)), {});
+  const auto changed = [&](const std::string& from, const std::string& to) {
+    std::string text = good;
+    const std::size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    if (at != std::string::npos) text.replace(at, from.size(), to);
+    std::ofstream(options.checkpoint) << text;
+  };
+  for (const std::string steps : {"1e300", "-4", "4294967296", "1", "1000"}) {
+    changed("\"steps\": ", "\"steps\": " + steps + ", \"was\": ");
+    EXPECT_THAT(error(), HasSubstr("search.json")) << steps;
+  }
+  changed("LP<", "LP<8,9,");
+  EXPECT_THAT(error(), HasSubstr("search.json"));
+  changed("\"loss\": ", "\"loss\": null, \"was\": ");
+  EXPECT_THAT(error(), HasSubstr("not a search's checkpoint"));
   std::ofstream(options.checkpoint) << "{\"search\": 3}";
   EXPECT_THAT(error(), AllOf(HasSubstr("search.json"), HasSubstr("not a search's checkpoint")));
   std::ofstream(options.checkpoint) << "nonsense";
@@ -252,6 +271,40 @@ TEST(Search, RefusesWhatCannotBe) {
   EXPECT_THAT(error({.bits = {2, 4}, .budget = 1}), HasSubstr("no formats fit the budget"));
   EXPECT_THAT(error({.population = 1}), HasSubstr("at least 2 candidates"));
   EXPECT_THAT(error({.temperature = 0}), HasSubstr("temperature"));
+  EXPECT_THAT(error({.bits = {4, 4}}), HasSubstr("each once"));
+  EXPECT_THAT(error({.bits = {3}}), HasSubstr("2, 4 and 8"));
+  EXPECT_THAT(error({.bits = {2, 4}, .budget = NAN}), HasSubstr("budget must be a number"));
+  EXPECT_THAT(error({.passes = 2000000000, .bits = {2, 4}}), HasSubstr("evaluations"));
+}
+
+TEST(Search, RefusesANetworkWithoutWeights) {
+  workloads::Network network;
+  network.file = "pool.onnx";
+  network.values = {{"input", {1, 3, 8, 8}}, {"output", {1, 3, 4, 4}}};
+  network.nodes = {{"pool",
+                    "MaxPool",
+                    workloads::Pool{.kernel = {2, 2}, .strides = {2, 2}, .dilations = {1, 1}, .pads = {0, 0, 0, 0}},
+                    {0},
+                    1}};
+  network.input = 0;
+  network.output = 1;
+  const Setting setting(std::move(network));
+  const auto search = [&] { search_formats(setting.network, setting.graph, setting.images, setting.formats, {}); };
+  EXPECT_THAT(message_of<InputError>(search), HasSubstr("no layer has weights"));
+}
+
+TEST(Search, FindsTheNodesOfLayersThatShareAName) {
+  workloads::Network network = testing::make_small_network(3);
+  for (workloads::Node& node : network.nodes) node.name = "the same";
+  const Setting setting(std::move(network));
+  const FakeQuantization quantization(setting.network, setting.graph, setting.formats, {});
+  std::set<int> nodes;
+  for (const WeightedLayer& layer : quantization.layers()) {
+    nodes.insert(layer.node);
+    EXPECT_EQ(layer.factor, 1);
+    EXPECT_EQ(setting.network.nodes[static_cast<std::size_t>(layer.node)].op, setting.graph.layers[layer.layer].op);
+  }
+  EXPECT_EQ(nodes.size(), quantization.layers().size());
 }
 
 TEST(WeightFormats, MutantsAreLegalAndOther) {

@@ -168,8 +168,12 @@ class BadInput(ProgramTest):
         self.refuse(2, "expected global-local, global, kl, mse", *lpq, "--objective", "best")
         self.refuse(2, "expected none with --method lpq", *lpq, "--weight-bits", "4")
         self.refuse(2, "expected none with --method fit", "--budget", "bits=4")
-        self.refuse(3, "no formats fit the budget", *lpq, "--budget", "bits=1")
-        self.refuse(3, "at least 2 calibration images", *lpq, "--images", "1")
+        self.refuse(2, "expected bits=N, bytes=N or cycles=N", *lpq, "--budget", "bits=inf")
+        self.refuse(2, "expected at least bits=2", *lpq, "--budget", "bits=1")
+        self.refuse(2, "expected at least cycles=", *lpq, "--budget", "cycles=9")
+        self.refuse(2, "expected at least 2 for a contrastive objective", *lpq, "--images", "1")
+        self.refuse(2, "--checkpoint", *lpq, "--checkpoint", self.folder / "nowhere" / "search.json")
+        self.refuse(2, "--array.rows", *lpq, "--array.rows", "banana")
 
     def test_images_that_are_all_the_same(self):
         write_npy(self.data / "images.npy", "|u1", (6, 6, 6, 2), bytes(6 * 6 * 6 * 2))
