@@ -101,7 +101,7 @@ Descriptor random_layer(std::mt19937_64& random, MachineConfig& config) {
 
 TEST(VisitPeriods, AnyLayerOnAnyMachineLeavesTheSame) {
   int skipping = 0;
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     SCOPED_TRACE(seed);
     std::mt19937_64 random(seed);
     MachineConfig config;
@@ -114,7 +114,7 @@ TEST(VisitPeriods, AnyLayerOnAnyMachineLeavesTheSame) {
     if (skipped_edges(config, layer) > 0) ++skipping;
     if (HasFailure()) return;
   }
-  EXPECT_GT(skipping, 10);
+  EXPECT_GT(skipping, 5);
 }
 
 }  // namespace
