@@ -12,6 +12,7 @@ Machine::Machine(const sc_core::sc_module_name& name, const MachineConfig& confi
       weights_("weights", static_cast<unsigned>(config.array.columns)),
       psums_in_("psums_in", static_cast<unsigned>(config.array.columns)),
       psums_out_("psums_out", static_cast<unsigned>(config.array.columns)),
+      scales_("scales", static_cast<unsigned>(config.array.columns)),
       words_("words", static_cast<unsigned>(config.array.columns)),
       dma_("dma", config_),
       weight_buffer_("weight_buffer", FillKind::weights, config_, dma_.port(DmaEngine::weights)),
@@ -92,6 +93,8 @@ void Machine::bind_data() {
   array_.activation_in(activations_);
   sequencer_.psums(psums_in_);
   array_.psum_in(psums_in_);
+  sequencer_.scales(scales_);
+  array_.scale_in(scales_);
   loader_.tag(weight_tag_);
   array_.weight_tag_in(weight_tag_);
   loader_.weights(weights_);

@@ -68,6 +68,7 @@ class Machine : public sc_core::sc_module {
   sc_core::sc_signal<WeightTag> weight_tag_{"weight_tag"};
   sc_core::sc_vector<sc_core::sc_signal<std::uint8_t>> activations_, weights_;
   sc_core::sc_vector<sc_core::sc_signal<PsumWord>> psums_in_, psums_out_;
+  sc_core::sc_vector<sc_core::sc_signal<ScaleWord>> scales_;
   sc_core::sc_vector<sc_core::sc_signal<EncodedWords>> words_;
 
   Dma dma_;

@@ -1,6 +1,14 @@
 #include "hw_model/array/array_encoder.h"
 
 namespace lpa::hw {
+namespace {
+
+/// The first bundle of a tile that completes sums.
+bool begins(const BundleTag& tag) {
+  return tag.valid && tag.swap && tag.last_k;
+}
+
+}  // namespace
 
 ArrayEncoder::ArrayEncoder(const sc_core::sc_module_name& name, const datapath::LinearLogConverter& converter,
                            const formats::Arithmetic& arithmetic, const datapath::Stages& stages)
@@ -12,6 +20,9 @@ ArrayEncoder::ArrayEncoder(const sc_core::sc_module_name& name, const datapath::
     SC_METHOD(combinational);
     sensitive << tag << psum << configured_;
     dont_initialize();
+    SC_METHOD(take_scales);
+    sensitive << clk.pos();
+    dont_initialize();
     return;
   }
   SC_METHOD(clocked);
@@ -21,6 +32,7 @@ ArrayEncoder::ArrayEncoder(const sc_core::sc_module_name& name, const datapath::
 
 void ArrayEncoder::end_of_elaboration() {
   reset_.attach(reset);
+  tag_in_.attach(tag_in);
   tag_.attach(tag);
 }
 
@@ -32,9 +44,21 @@ void ArrayEncoder::configure() {
 }
 
 void ArrayEncoder::clocked() {
-  const BundleTag& bundle = *tag_;
-  if (!bundle.valid || !bundle.last_k || *reset_) return;
-  words.write(encode());
+  if (tag_->valid && tag_->last_k && !*reset_) words.write(encode());
+  take_scales();
+}
+
+void ArrayEncoder::take_scales() {
+  if (*reset_) {
+    waiting_.clear();
+    scale_ = {};
+    return;
+  }
+  if (begins(*tag_) && !waiting_.empty()) {
+    scale_ = waiting_.front();
+    waiting_.pop_front();
+  }
+  if (begins(*tag_in_)) waiting_.push_back(scale.read());
 }
 
 void ArrayEncoder::combinational() {
@@ -43,8 +67,11 @@ void ArrayEncoder::combinational() {
 
 EncodedWords ArrayEncoder::encode() const {
   const PsumWord& sums = psum.read();
+  const ScaleWord& scales = begins(*tag_) && !waiting_.empty() ? waiting_.front() : scale_;
   EncodedWords encoded;
-  for (std::size_t lane = 0; lane < lanes_; ++lane) encoded.lane[lane] = (*encoder_)(sums.lane[lane]);
+  for (std::size_t lane = 0; lane < lanes_; ++lane) {
+    encoded.lane[lane] = (*encoder_)(sums.lane[lane], scales.lane[lane]);
+  }
   return encoded;
 }
 

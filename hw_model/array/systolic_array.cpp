@@ -16,6 +16,7 @@ SystolicArray::SystolicArray(const sc_core::sc_module_name& name, int rows, int 
     : sc_core::sc_module(name),
       activation_in("activation_in", size(rows)),
       psum_in("psum_in", size(columns)),
+      scale_in("scale_in", size(columns)),
       weight_in("weight_in", size(columns)),
       psum_out("psum_out", size(columns)),
       word_out("word_out", size(columns)),
@@ -162,6 +163,8 @@ void SystolicArray::connect_south() {
     ArrayEncoder& encoder = encoders_[size(c)];
     connect_clock(encoder);
     encoder.control(control);
+    encoder.tag_in(tag_in);
+    encoder.scale(scale_in[size(c)]);
     encoder.tag(tag_out);
     encoder.psum(psum_out[size(c)]);
     encoder.words(word_out[size(c)]);
@@ -231,6 +234,7 @@ void SystolicArray::trace_pins(sc_core::sc_trace_file* file, const std::string& 
     sc_trace(file, weight_in[size(c)], column + ".weight_in");
     sc_trace(file, weight_decoders_[size(c)].decoded, column + ".decoder");
     sc_trace(file, psum_in[size(c)], column + ".psum_in");
+    sc_trace(file, scale_in[size(c)], column + ".scale_in");
     sc_trace(file, psum_out[size(c)], column + ".psum_out");
     sc_trace(file, word_out[size(c)], column + ".encoder.word");
   }

@@ -28,6 +28,7 @@ class SystolicArray : public sc_core::sc_module {
   sc_core::sc_in<BundleTag> tag_in{"tag_in"};
   sc_core::sc_vector<sc_core::sc_in<std::uint8_t>> activation_in;  ///< R raw words, right-aligned.
   sc_core::sc_vector<sc_core::sc_in<PsumWord>> psum_in;            ///< C sums that the bundle adds to.
+  sc_core::sc_vector<sc_core::sc_in<ScaleWord>> scale_in;          ///< C; taken with swap and last_k.
   sc_core::sc_in<WeightTag> weight_tag_in{"weight_tag_in"};
   sc_core::sc_vector<sc_core::sc_in<std::uint8_t>> weight_in;  ///< C packed words.
 

@@ -71,6 +71,11 @@ std::ostream& operator<<(std::ostream& out, const EncodedWords& value) {
   return out;
 }
 
+std::ostream& operator<<(std::ostream& out, const ScaleWord& value) {
+  for (const std::int16_t scale_q8 : value.lane) out << '[' << scale_q8 << ']';
+  return out;
+}
+
 std::ostream& operator<<(std::ostream& out, const ActivationWire& value) {
   if (!value.valid) return out << "none";
   print(out, value.lane);
@@ -123,6 +128,10 @@ void sc_trace(sc_core::sc_trace_file* file, const PsumWord& value, const std::st
 }
 
 void sc_trace(sc_core::sc_trace_file* file, const EncodedWords& value, const std::string& name) {
+  for (std::size_t i = 0; i < value.lane.size(); ++i) sc_trace(file, value.lane[i], lane_name(name, i));
+}
+
+void sc_trace(sc_core::sc_trace_file* file, const ScaleWord& value, const std::string& name) {
   for (std::size_t i = 0; i < value.lane.size(); ++i) sc_trace(file, value.lane[i], lane_name(name, i));
 }
 

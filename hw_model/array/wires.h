@@ -65,6 +65,12 @@ struct EncodedWords {
   friend bool operator==(const EncodedWords&, const EncodedWords&) = default;
 };
 
+/// What the encoder adds to its scale, by lane: the channels' own parts, units of 2^-8.
+struct ScaleWord {
+  std::array<std::int16_t, datapath::max_lanes> lane{};
+  friend bool operator==(const ScaleWord&, const ScaleWord&) = default;
+};
+
 /// Inside the array: a decoded activation on its way east.
 struct ActivationWire {
   datapath::Lane lane;
@@ -85,6 +91,7 @@ std::ostream& operator<<(std::ostream& out, const BundleTag& value);
 std::ostream& operator<<(std::ostream& out, const WeightTag& value);
 std::ostream& operator<<(std::ostream& out, const PsumWord& value);
 std::ostream& operator<<(std::ostream& out, const EncodedWords& value);
+std::ostream& operator<<(std::ostream& out, const ScaleWord& value);
 std::ostream& operator<<(std::ostream& out, const ActivationWire& value);
 std::ostream& operator<<(std::ostream& out, const WeightWire& value);
 
@@ -94,6 +101,7 @@ void sc_trace(sc_core::sc_trace_file* file, const BundleTag& value, const std::s
 void sc_trace(sc_core::sc_trace_file* file, const WeightTag& value, const std::string& name);
 void sc_trace(sc_core::sc_trace_file* file, const PsumWord& value, const std::string& name);
 void sc_trace(sc_core::sc_trace_file* file, const EncodedWords& value, const std::string& name);
+void sc_trace(sc_core::sc_trace_file* file, const ScaleWord& value, const std::string& name);
 void sc_trace(sc_core::sc_trace_file* file, const ActivationWire& value, const std::string& name);
 void sc_trace(sc_core::sc_trace_file* file, const WeightWire& value, const std::string& name);
 

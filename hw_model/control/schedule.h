@@ -34,9 +34,14 @@ inline formats::Psum read_bias(const std::uint8_t* bytes) {
   return {static_cast<std::int32_t>(value), static_cast<std::int16_t>(exponent), false};
 }
 
+/// What the channel's sf_weight exceeds the layer's by, units of 2^-8: the encoder adds it to its scale.
+inline std::int16_t read_channel_scale(const std::uint8_t* bytes) {
+  return static_cast<std::int16_t>(bytes[6] | bytes[7] << 8);
+}
+
 /// Sizes of a layer's tiles on a machine. For a layer without array, n_tiles = k_tiles = 1.
 struct Tiling {
-  static constexpr std::int64_t bias_bytes = 8;  ///< int32 value, int16 exponent, uint16 flags.
+  static constexpr std::int64_t bias_bytes = 8;  ///< int32 value, int16 exponent, int16 channel scale.
 
   Tiling(const Descriptor& descriptor, const MachineConfig& config);
 

@@ -10,6 +10,7 @@ Sequencer::Sequencer(const sc_core::sc_module_name& name, const MachineConfig& c
     : sc_module(name),
       activations("activations", static_cast<unsigned>(config.array.rows)),
       psums("psums", static_cast<unsigned>(config.array.columns)),
+      scales("scales", static_cast<unsigned>(config.array.columns)),
       double_buffer_(config.array.double_buffer_weights),
       fold_overlap_(config.array.fold_overlap),
       latency_(static_cast<std::uint64_t>(config.array.latency())),
@@ -157,6 +158,9 @@ void Sequencer::issue() {
   const PsumWord* sums =
       tile_->first_k() ? loader_.biases(visit.index()).data() : output_buffer_.sums(visit.index(), position_);
   for (std::size_t c = 0; c < columns_; ++c) psums[c].write(sums[c]);
+  if (position_ == 0 && tile_->last_k()) {
+    for (std::size_t c = 0; c < columns_; ++c) scales[c].write(loader_.scales(visit.index())[c]);
+  }
   if (!tile_->first_k()) output_buffer_.store().count_read(psum_vector_bytes_);
 
   tag.write({true, position_ == 0, tile_->last_k(), OutputBuffer::bundle_index(visit.index(), position_)});

@@ -40,6 +40,7 @@ class Sequencer : public sc_core::sc_module {
   sc_core::sc_out<BundleTag> tag{"tag"};
   sc_core::sc_vector<sc_core::sc_out<std::uint8_t>> activations;
   sc_core::sc_vector<sc_core::sc_out<PsumWord>> psums;
+  sc_core::sc_vector<sc_core::sc_out<ScaleWord>> scales;
   /// Tiles whose successor may enter the shadow registers; without overlap of folds, tiles asked for.
   sc_core::sc_out<std::int64_t> tiles_released{"tiles_released"};
   sc_core::sc_out<std::int64_t> inputs_released{"inputs_released"};  ///< Of layers that use the array.

@@ -14,6 +14,7 @@ WeightLoader::WeightLoader(const sc_core::sc_module_name& name, const MachineCon
       buffer_(buffer),
       gate_(config.stall, StallPoint::weight_row) {
   for (auto& half : biases_) half.resize(columns_);
+  for (auto& half : scales_) half.resize(columns_);
   SC_HAS_PROCESS(WeightLoader);
   SC_METHOD(step);
   sensitive << clk.pos();
@@ -99,13 +100,18 @@ void WeightLoader::load_biases() {
   const std::int64_t n_tile = tile_->visit().n_tile();
   const std::int64_t fetch = tile_->weight_fetch();
   const std::int64_t channels = tiling.tile_channels(n_tile);
-  auto& biases = biases_[static_cast<std::size_t>(tile_->visit().index() % 2)];
+  const auto half = static_cast<std::size_t>(tile_->visit().index() % 2);
+  auto& biases = biases_[half];
+  auto& scales = scales_[half];
   std::ranges::fill(biases, PsumWord{});
+  std::ranges::fill(scales, ScaleWord{});
   if (!tile_->has_biases()) return;
   const std::uint8_t* bytes = buffer_.data(fetch) + tile_->bias_offset();
   for (std::int64_t channel = 0; channel < channels; ++channel, bytes += Tiling::bias_bytes) {
-    biases[static_cast<std::size_t>(channel / tiling.pack)].lane[static_cast<std::size_t>(channel % tiling.pack)] =
-        read_bias(bytes);
+    const auto column = static_cast<std::size_t>(channel / tiling.pack);
+    const auto lane = static_cast<std::size_t>(channel % tiling.pack);
+    biases[column].lane[lane] = read_bias(bytes);
+    scales[column].lane[lane] = read_channel_scale(bytes);
   }
   buffer_.count_read(channels * Tiling::bias_bytes);
 }

@@ -37,6 +37,11 @@ class WeightLoader : public sc_core::sc_module {
   /// first tile until the tile after next is loaded.
   const std::vector<PsumWord>& biases(std::int64_t visit) const { return biases_[static_cast<std::size_t>(visit % 2)]; }
 
+  /// What the channels of a visit add to the encoder's scale; valid as long.
+  const std::vector<ScaleWord>& scales(std::int64_t visit) const {
+    return scales_[static_cast<std::size_t>(visit % 2)];
+  }
+
   std::uint64_t tiles() const { return total_tiles_; }
   std::uint64_t first_row_edge() const { return first_row_edge_; }  ///< That presented the layer's first row.
   void set_timeline(Timeline* timeline) { timeline_ = timeline; }
@@ -60,6 +65,7 @@ class WeightLoader : public sc_core::sc_module {
   std::int64_t accesses_ = 0;  ///< Cycles for which the buffer's port has been reading the row.
   std::int64_t fetches_released_ = 0;
   std::array<std::vector<PsumWord>, 2> biases_;
+  std::array<std::vector<ScaleWord>, 2> scales_;
   std::uint64_t total_tiles_ = 0;
   std::uint64_t first_row_edge_ = 0;
   std::uint64_t cycle_ = 0;

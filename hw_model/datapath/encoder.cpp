@@ -41,10 +41,10 @@ Encoder Encoder::for_ppu(const LinearLogConverter& converter, const formats::Ari
   return {converter, output, arithmetic.flush, true, -arithmetic.ppu.fraction_bits, scale_q8};
 }
 
-std::uint8_t Encoder::operator()(const formats::Psum& sum) const {
+std::uint8_t Encoder::operator()(const formats::Psum& sum, std::int16_t channel_scale_q8) const {
   if (sum.nar) return static_cast<std::uint8_t>(1u << (output_.n - 1));
   if (sum.value == 0) return 0;
-  return word(log(sum), sum.value < 0);
+  return word(log(sum) - channel_scale_q8 * (1 << (log_bits - formats::LpFormat::sf_fraction_bits)), sum.value < 0);
 }
 
 std::int32_t Encoder::log(const formats::Psum& sum) const {

@@ -22,7 +22,8 @@ class Encoder {
                          const WordFormat& output, int scale_q8);
 
   /// Leading one, linear-log converter, scale, rounding to the nearest word in log2 (ties to even), saturation, flush.
-  std::uint8_t operator()(const formats::Psum& sum) const;
+  /// `channel_scale_q8` is added to the scale: a channel's own part of it.
+  std::uint8_t operator()(const formats::Psum& sum, std::int16_t channel_scale_q8 = 0) const;
 
   /// Fraction bits of the logarithms below: enough for the widest converter and for the scale.
   static constexpr int log_bits = 12;

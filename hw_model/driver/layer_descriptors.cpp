@@ -181,8 +181,10 @@ class LayerCompiler {
       std::vector<std::uint8_t> weights;
       for (std::int64_t product = 0; product < count; ++product) {
         const std::int64_t first = (first_group + product * joined) * group_outputs;
-        const std::vector<std::uint8_t> bytes =
-            pack_weights(d, config_, quantized_.weights.data() + first * layer_.k(), quantized_.bias.data() + first);
+        const std::int16_t* scales =
+            quantized_.channel_sf_q8.empty() ? nullptr : quantized_.channel_sf_q8.data() + first;
+        const std::vector<std::uint8_t> bytes = pack_weights(d, config_, quantized_.weights.data() + first * layer_.k(),
+                                                             quantized_.bias.data() + first, scales);
         weights.insert(weights.end(), bytes.begin(), bytes.end());
       }
       return weights;

@@ -70,7 +70,8 @@ class GroupedWeights {
 }  // namespace
 
 std::vector<std::uint8_t> pack_weights(const Descriptor& descriptor, const MachineConfig& config,
-                                       const formats::Word* words, const formats::BiasTerm* bias) {
+                                       const formats::Word* words, const formats::BiasTerm* bias,
+                                       const std::int16_t* channel_sf_q8) {
   if (!descriptor.uses_array()) return {};
   const hw::Tiling tiling(descriptor, config);
   const auto bits = static_cast<int>(descriptor.weight.bits);
@@ -85,7 +86,7 @@ std::vector<std::uint8_t> pack_weights(const Descriptor& descriptor, const Machi
       const formats::Psum start = accumulator.start(bias[n]);
       to = put(to, static_cast<std::uint32_t>(start.value), 4);
       to = put(to, static_cast<std::uint16_t>(start.exponent), 2);
-      to = put(to, 0, 2);
+      to = put(to, static_cast<std::uint16_t>(channel_sf_q8 == nullptr ? 0 : channel_sf_q8[n]), 2);
     }
     for (std::int64_t k = 0; k < tiling.k; ++k) {
       weights.set_k(k);

@@ -45,10 +45,11 @@ Program compile(const hw::MachineConfig& config, const workloads::LayerGraph& gr
                 ProgramData data = ProgramData::packed);
 
 /// The machine's layout of a product's weights and biases (hw_model/README.md, "Memory layout"). `words`: [n][k], where
-/// k counts the channels of the group of n only; the blocks of zeros around the groups are added. `bias`: [n]. Empty
-/// for a layer without array.
+/// k counts the channels of the group of n only; the blocks of zeros around the groups are added. `bias`: [n];
+/// `channel_sf_q8`: [n] (QuantizedLayer::channel_sf_q8), or null if all are 0. Empty for a layer without array.
 std::vector<std::uint8_t> pack_weights(const hw::Descriptor& descriptor, const hw::MachineConfig& config,
-                                       const formats::Word* words, const formats::BiasTerm* bias);
+                                       const formats::Word* words, const formats::BiasTerm* bias,
+                                       const std::int16_t* channel_sf_q8 = nullptr);
 
 /// A feature map to bytes and back.
 std::vector<std::uint8_t> pack_map(const lpq::WordMap& map, const MapPlace& place);

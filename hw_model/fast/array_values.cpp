@@ -58,15 +58,18 @@ void ArrayValues::load_biases(const TileCursor& tile) {
     const std::int64_t count = std::min(group_tiles_ * tiling.lanes, tiling.d.out_c - first);
     loaded.weights.emplace(*kernel_, static_cast<std::size_t>(tiling.k), static_cast<std::size_t>(count));
     loaded.start.clear();
+    loaded.scale.clear();
   }
   const auto count = static_cast<std::size_t>(visit.channels());
   if (!tile.has_biases()) {
     loaded.start.resize(loaded.start.size() + count, kernel_->scalar().start({}));
+    loaded.scale.resize(loaded.start.size());
     return;
   }
   const std::uint8_t* at = weight_buffer_.data(tile.weight_fetch()) + tile.bias_offset();
   for (std::size_t channel = 0; channel < count; ++channel, at += Tiling::bias_bytes) {
     loaded.start.push_back(read_bias(at));
+    loaded.scale.push_back(read_channel_scale(at));
   }
 }
 
@@ -108,9 +111,12 @@ void ArrayValues::compute(const VisitCursor& visit, std::int64_t first, std::int
   const auto lanes = static_cast<std::size_t>(visit.channels());
   const auto idle_lanes = static_cast<std::uint64_t>(schedule_->tiling().lanes) - lanes;
   const formats::Psum* sums = sums_.data() + offset;
+  const std::int16_t* scales = loaded.scale.data() + offset;
   for (std::int64_t position = first; position < first + count; ++position, sums += pitch) {
     std::uint8_t* words = store_.words(visit.index(), position);
-    for (std::size_t lane = 0; lane < lanes; ++lane) words[lane] = static_cast<std::uint8_t>((*encoder_)(sums[lane]));
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      words[lane] = static_cast<std::uint8_t>((*encoder_)(sums[lane], scales[lane]));
+    }
     // Lanes without a channel hold zeros as weights: only NaR makes a difference to them.
     events_.nar_products += static_cast<std::uint64_t>(nars_[static_cast<std::size_t>(position)]) * idle_lanes;
   }

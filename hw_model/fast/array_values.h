@@ -46,6 +46,7 @@ class ArrayValues {
   struct Channels {
     std::optional<formats::GemmWeights> weights;
     std::vector<formats::Psum> start;
+    std::vector<std::int16_t> scale;  ///< The channels' own parts of the encoder's.
   };
   Channels& channels(const VisitCursor& visit) {
     return channels_[static_cast<std::size_t>(layer_wise_ ? visit.n_tile() / group_tiles_ : visit.index() % 2)];

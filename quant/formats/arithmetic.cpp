@@ -271,13 +271,14 @@ PsumEncoder PsumEncoder::for_ppu(const Arithmetic& arithmetic, const LpFormat& o
   return {ppu_arithmetic(arithmetic), output, 8, 0, scale_q8};
 }
 
-Word PsumEncoder::operator()(const Psum& psum) const {
+Word PsumEncoder::operator()(const Psum& psum, int channel_scale_q8) const {
   if (psum.nar) return output_.nar_word();
   if (psum.value == 0) return output_.zero_word();
   const std::int32_t sign = psum.value < 0 ? -1 : 0;
   const auto magnitude = static_cast<std::uint32_t>((std::int64_t{psum.value} ^ sign) - sign);
   const int exponent = exponent_offset_ + (exponent_used_ ? psum.exponent : 0);
-  return from_work_log(sign, work_log(magnitude) + exponent * (1 << work_bits_) - scale_);
+  const std::int32_t scale = scale_ + channel_scale_q8 * (1 << (work_bits_ - q8_bits));
+  return from_work_log(sign, work_log(magnitude) + exponent * (1 << work_bits_) - scale);
 }
 
 }  // namespace lpa::formats

@@ -161,7 +161,8 @@ class PsumEncoder {
 
   /// The encoder behind the post-processing unit's adder.
   static PsumEncoder for_ppu(const Arithmetic& arithmetic, const LpFormat& output, int scale_q8);
-  Word operator()(const Psum& psum) const;
+  /// `channel_scale_q8` is added to the scale: what the output channel's sf_weight exceeds the layer's by.
+  Word operator()(const Psum& psum, int channel_scale_q8 = 0) const;
 
   /// The word of +-2^(log_q8 / 2^8): what follows the table. The scale is subtracted here too.
   Word from_log(bool negative, std::int32_t log_q8) const {

@@ -26,7 +26,11 @@ struct ConvEngine::Planes {
 
 ConvEngine::ConvEngine(const workloads::Layer& layer, const QuantizedLayer& quantized, const formats::LpFormat& input,
                        KernelCache& kernels)
-    : layer_(layer), kernel_(kernels.kernel(quantized, input)), encoder_(kernels.encoder(quantized, input)) {
+    : layer_(layer),
+      kernel_(kernels.kernel(quantized, input)),
+      encoder_(kernels.encoder(quantized, input)),
+      scale_(quantized.channel_sf_q8) {
+  scale_.resize(quantized.bias.size());
   for (const formats::BiasTerm& bias : quantized.bias) start_.push_back(kernel_.scalar().start(bias));
   const auto depth = static_cast<std::size_t>(layer_.k());
   const auto channels = static_cast<std::size_t>(layer_.n());
@@ -100,7 +104,7 @@ std::vector<Word> ConvEngine::run(const WordMap& input, AccumulateEvents& events
       const Psum* psum = psums.data();
       for (int m = first; m < first + count; ++m) {
         Word* const to = output.data() + static_cast<std::size_t>(m) * all_channels + group * channels;
-        for (std::size_t n = 0; n < channels; ++n) to[n] = encoder_(*psum++);
+        for (std::size_t n = 0; n < channels; ++n) to[n] = encoder_(*psum++, scale_[group * channels + n]);
       }
     }
   }

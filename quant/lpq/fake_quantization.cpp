@@ -40,21 +40,37 @@ double factor_between(const std::vector<float>& node, const std::vector<float>& 
   return std::abs(factor - 1) < 1e-6 ? 1 : factor;
 }
 
-void round_linear(const LpFormat& format, std::span<float> data) {
-  const formats::LpEncoder encode(format, formats::Rounding::nearest_linear);
+void round_linear(const LpFormat& format, std::span<float> data, std::span<const std::int16_t> channel_sf_q8 = {}) {
   std::vector<float> values;
   for (int word = 0; word < format.word_count(); ++word) {
     values.push_back(static_cast<float>(formats::decode(format, static_cast<formats::Word>(word))));
   }
-  for (float& x : data) x = values[encode(x)];
+  const std::vector<formats::Word> words = encode_channels(format, channel_sf_q8, data);
+  std::ranges::transform(words, data.begin(), [&values](formats::Word word) { return values[word]; });
+  if (channel_sf_q8.empty()) return;
+  const std::size_t of_channel = data.size() / channel_sf_q8.size();
+  for (std::size_t i = 0; i < data.size();) {
+    const auto factor = static_cast<float>(std::exp2(-channel_sf_q8[i / of_channel] / 256.0));
+    for (const std::size_t end = i + of_channel; i < end; ++i) data[i] *= factor;
+  }
 }
 
 }  // namespace
 
+NetworkScales channel_scales(const workloads::LayerGraph& graph) {
+  NetworkScales scales(graph.layers.size());
+  for (std::size_t i = 0; i < graph.layers.size(); ++i) {
+    if (graph.layers[i].kind == LayerKind::conv) scales[i] = std::make_unique<const ChannelScales>(graph.layers[i]);
+  }
+  return scales;
+}
+
 FakeQuantization::FakeQuantization(const workloads::Network& network, const workloads::LayerGraph& graph,
-                                   const NetworkFormats& activations, const formats::Arithmetic& arithmetic)
+                                   const NetworkFormats& activations, const formats::Arithmetic& arithmetic,
+                                   const NetworkScales& scales)
     : network_(network),
       graph_(graph),
+      scales_(scales),
       input_(activations.input),
       roundings_(network.values.size()),
       constants_(network.values.size()) {
@@ -137,7 +153,9 @@ std::shared_ptr<const std::vector<float>> FakeQuantization::weights(std::size_t 
   if (factor != 1) {
     for (float& weight : rounded) weight *= factor;
   }
-  round_linear(format, rounded);
+  std::span<const std::int16_t> own;
+  if (!scales_.empty()) own = scales_[layer.layer]->of(format).channel_sf_q8;
+  round_linear(format, rounded, own);
   if (factor != 1) {
     for (float& weight : rounded) weight /= factor;
   }

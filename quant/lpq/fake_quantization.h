@@ -13,12 +13,18 @@
 #include "quant/formats/arithmetic.h"
 #include "quant/formats/encoder_rounding.h"
 #include "quant/formats/lp_format.h"
+#include "quant/lpq/channel_scales.h"
 #include "quant/lpq/quantize.h"
 #include "workloads/layers.h"
 #include "workloads/network.h"
 #include "workloads/tensor.h"
 
 namespace lpa::lpq {
+
+/// By layer of the graph; null without weights. Empty: weights have one scale a tensor.
+using NetworkScales = std::vector<std::unique_ptr<const ChannelScales>>;
+/// Of every layer with weights.
+NetworkScales channel_scales(const workloads::LayerGraph& graph);
 
 /// A layer of the graph that has weights, and where the network has them.
 struct WeightedLayer {
@@ -34,17 +40,19 @@ struct WeightedLayer {
 /// Concurrent calls are safe.
 class FakeQuantization {
  public:
-  /// `activations`: formats of input, constants and outputs. Keeps references to network and graph. Throws
+  /// `activations`: formats of input, constants and outputs. Keeps references to network, graph and scales. Throws
   /// workloads::InputError naming a layer whose weights the network does not have under its name.
   FakeQuantization(const workloads::Network& network, const workloads::LayerGraph& graph,
-                   const NetworkFormats& activations, const formats::Arithmetic& arithmetic);
+                   const NetworkFormats& activations, const formats::Arithmetic& arithmetic,
+                   const NetworkScales& scales);
 
   /// In the order of their nodes.
   const std::vector<WeightedLayer>& layers() const { return layers_; }
   workloads::Tensor round_input(const workloads::Tensor& image) const;
   /// Rounds a value of the network, if the machine stores it.
   void round(int value, std::span<float> data) const;
-  /// The node's weights, rounded nearest_linear. The last used ones are kept.
+  /// The node's weights, rounded nearest_linear, of every channel with its own scale if there are some for the format.
+  /// The last used ones are kept.
   std::shared_ptr<const std::vector<float>> weights(std::size_t weighted_layer, const formats::LpFormat& format) const;
 
  private:
@@ -58,6 +66,7 @@ class FakeQuantization {
 
   const workloads::Network& network_;
   const workloads::LayerGraph& graph_;
+  const NetworkScales& scales_;
   formats::LpFormat input_;
   std::vector<WeightedLayer> layers_;
   std::vector<std::shared_ptr<const formats::EncoderRounding>> roundings_;  ///< By value; null: none.

@@ -59,6 +59,8 @@ struct Search {
   int bits = 8;
   Quantizer quantizer = Quantizer::encoder;
   LpFormat* result = nullptr;
+  const Layer* layer = nullptr;                     ///< Weights whose channels have scales of their own:
+  std::vector<std::int16_t>* channel_sf = nullptr;  ///< they go here.
 };
 
 std::vector<Search> plan_searches(const Network& network, const LayerGraph& graph, const Calibration& calibration,
@@ -79,8 +81,12 @@ std::vector<Search> plan_searches(const Network& network, const LayerGraph& grap
     const auto what = [&layer](const char* tensor) { return fmt::format("layer \"{}\", {}", layer.name, tensor); };
     const int of_output = bits(static_cast<int>(i));
     if (layer.kind == LayerKind::conv) {
-      searches.push_back(
-          {&layer.weights, what("weights"), weight_bits(layer, options), Quantizer::offline, &result.weight});
+      Search& search = searches.emplace_back(
+          Search{&layer.weights, what("weights"), weight_bits(layer, options), Quantizer::offline, &result.weight});
+      if (options.scales == ScaleMode::per_channel) {
+        search.layer = &layer;
+        search.channel_sf = &result.channel_sf_q8;
+      }
     }
     if (!keeps_format(layer)) {
       searches.push_back(
@@ -137,6 +143,12 @@ NetworkFormats fit_formats(const Network& network, const LayerGraph& graph, cons
                                           [](float value) { return std::isfinite(value); });
         if (bad != search.values->end()) {
           throw InputError(fmt::format("{}: a value is {} but all must be finite", search.what, *bad));
+        }
+        if (search.layer != nullptr) {
+          const ChannelScales scales(*search.layer);
+          *search.result = scales.best(search.bits).format;
+          *search.channel_sf = scales.of(*search.result).channel_sf_q8;
+          return;
         }
         *search.result = search_format(ValueStatistics(*search.values), search.bits, search.quantizer).format;
       },

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "quant/lpq/channel_scales.h"
 #include "quant/lpq/parallel.h"
 #include "quant/lpq/quantize.h"
 #include "quant/lpq/quantized_model.h"
@@ -20,6 +21,7 @@ struct FitOptions {
   std::map<std::string, int> layer_weight_bits{};  ///< By layer name, instead of weight_bits.
   int activation_bits = 8;                         ///< 8, 4 or 2; of the input, constants and layers' outputs that
                                                    ///< need not be bytes (must_have_bytes()).
+  ScaleMode scales = ScaleMode::per_tensor;        ///< Of weights.
   int threads = 1;                                 ///< The result does not depend on it.
   std::uint64_t seed = 1;                          ///< Of the sampling of activations.
 };

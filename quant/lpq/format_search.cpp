@@ -167,7 +167,7 @@ FormatChoice search_scale(const ValueStatistics& values, const LpFormat& shape, 
   const Grid grid = make_grid(shape, quantizer);
   if (values.largest() == 0) return {grid.format, 0};
   Candidate best;
-  if (is_exhaustive(values, shape.n)) {
+  if (shape.n <= 4) {
     const SfRange range = sf_range(values, grid);
     best = best_of(values, grid, range.first, range.last, 1);
   } else {

@@ -50,7 +50,8 @@ struct FormatChoice {
 /// Squared error of one format, per value.
 double mean_squared_error(const ValueStatistics& values, const formats::LpFormat& format, Quantizer quantizer);
 
-/// The best sf for the n, es and rs of `shape`, as search_format() finds it.
+/// The best sf for the n, es and rs of `shape`. As search_format() finds it, but for widths above 4 always from the
+/// grid.
 FormatChoice search_scale(const ValueStatistics& values, const formats::LpFormat& shape, Quantizer quantizer);
 
 /// The best format of `n` bits (2..8, bounded regimes). Widths up to 4 and tensors of up to 512 values, whose error is

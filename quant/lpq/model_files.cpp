@@ -28,7 +28,7 @@ using workloads::LayerGraph;
 using workloads::LayerKind;
 using workloads::StoredTensor;
 
-constexpr int schema_version = 2;
+constexpr int schema_version = 3;
 constexpr const char* json_name = "quant.json";
 constexpr const char* weights_name = "weights.safetensors";
 
@@ -85,6 +85,8 @@ class Fields {
   [[noreturn]] void fail(const char* field, const std::string& wrong) const {
     throw InputError(fmt::format("{}: {}: {}", file_, path(field), wrong));
   }
+
+  bool has(const char* field) const { return object_.contains(field); }
 
   Fields object(const char* field) const { return {at(field), path(field), file_}; }
 
@@ -201,6 +203,9 @@ void read_weights(const Fields& fields, const Layer& layer, const WeightsFile& f
   }
   quantized.weight_shape = weight_shape(layer);
   quantized.weights = read_words(file, weight.text("tensor"), layer.weights.size(), quantized.weight);
+  if (!weight.has("channel_sf")) return;
+  quantized.channel_sf_q8 = tensor_data<std::int16_t>(file.content, file.name, weight.text("channel_sf"),
+                                                      static_cast<std::size_t>(layer.geometry.out_c), "I16");
 }
 
 void read_bias(const Fields& fields, const Layer& layer, const WeightsFile& file, QuantizedLayer& quantized) {
@@ -297,6 +302,9 @@ json layer_entry(std::size_t index, const QuantizedLayer& quantized, TensorStore
     entry["weight"] = {{"format", to_string(quantized.weight)},
                        {"shape", quantized.weight_shape},
                        {"tensor", store("weight", pack_words(quantized.weights, quantized.weight.n))}};
+    if (!quantized.channel_sf_q8.empty()) {
+      entry["weight"]["channel_sf"] = store("channel_sf", quantized.channel_sf_q8);
+    }
     entry["bias"] = {{"mantissa", store("bias.mantissa", std::move(mantissas))},
                      {"exponent", store("bias.exponent", std::move(exponents))}};
   }

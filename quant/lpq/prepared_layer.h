@@ -77,6 +77,7 @@ class ConvEngine {
   formats::GemmKernel kernel_;
   formats::PsumEncoder encoder_;
   std::vector<formats::Psum> start_;           ///< [out_c]
+  std::vector<std::int16_t> scale_;            ///< [out_c]: the channels' own parts of the encoder's.
   std::vector<formats::GemmWeights> weights_;  ///< By group.
 };
 

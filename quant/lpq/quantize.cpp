@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -44,25 +45,31 @@ void require(const std::string& wrong, const Layer& layer, const char* what) {
   if (!wrong.empty()) throw InputError(fmt::format("layer \"{}\", {} format: {}", layer.name, what, wrong));
 }
 
-/// The words of `values`, which `what` names in an error.
-std::vector<Word> encode_all(const LpFormat& format, const std::vector<float>& values, const std::string& what) {
-  const formats::LpEncoder encode(format, formats::Rounding::nearest_linear);
-  std::vector<Word> words;
-  words.reserve(values.size());
+/// encode_channels() of values which `what` names in an error.
+std::vector<Word> encode_all(const LpFormat& format, const std::vector<std::int16_t>& channel_sf_q8,
+                             const std::vector<float>& values, const std::string& what) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) {
       throw InputError(fmt::format("{} {} is {} but must be finite", what, i, values[i]));
     }
-    words.push_back(encode(values[i]));
   }
-  return words;
+  return encode_channels(format, channel_sf_q8, values);
 }
 
 void quantize_weights(const Layer& layer, const LpFormat& input, QuantizedLayer& quantized) {
-  quantized.weights = encode_all(quantized.weight, layer.weights, fmt::format("layer \"{}\": weight", layer.name));
+  const auto channels = static_cast<std::size_t>(layer.geometry.out_c);
+  if (const std::size_t given = quantized.channel_sf_q8.size(); given != 0 && given != channels) {
+    throw InputError(fmt::format("layer \"{}\": {} channel scales given but it has {} output channels", layer.name,
+                                 given, channels));
+  }
+  const auto sf_of = [&](std::size_t channel) {
+    return quantized.weight.sf_q8 + (quantized.channel_sf_q8.empty() ? 0 : quantized.channel_sf_q8[channel]);
+  };
+  const std::string what = fmt::format("layer \"{}\": weight", layer.name);
+  quantized.weights = encode_all(quantized.weight, quantized.channel_sf_q8, layer.weights, what);
   for (std::size_t i = 0; i < layer.bias.size(); ++i) {
     try {
-      quantized.bias.push_back(formats::to_bias_term(layer.bias[i], quantized.weight.sf_q8 + input.sf_q8));
+      quantized.bias.push_back(formats::to_bias_term(layer.bias[i], sf_of(i) + input.sf_q8));
     } catch (const formats::FormatError& error) {
       throw InputError(fmt::format("layer \"{}\", bias {}: {}", layer.name, i, error.what()));
     }
@@ -110,6 +117,7 @@ QuantizedLayer quantize_layer(const LayerGraph& graph, std::size_t index, const 
   if (layer.kind == LayerKind::conv) {
     const workloads::LayerGeometry& g = layer.geometry;
     quantized.weight = formats.weight;
+    quantized.channel_sf_q8 = formats.channel_sf_q8;
     quantized.weight_shape = {g.out_c, g.kernel_h, g.kernel_w, g.in_c / g.groups};
     require(check_machine_format(quantized.weight), layer, "weight");
     quantize_weights(layer, input, quantized);
@@ -119,6 +127,22 @@ QuantizedLayer quantize_layer(const LayerGraph& graph, std::size_t index, const 
 }
 
 }  // namespace
+
+std::vector<Word> encode_channels(const LpFormat& format, std::span<const std::int16_t> channel_sf_q8,
+                                  std::span<const float> values) {
+  const formats::LpEncoder encode(format, formats::Rounding::nearest_linear);
+  std::vector<Word> words(values.size());
+  if (channel_sf_q8.empty()) {
+    std::ranges::transform(values, words.begin(), encode);
+    return words;
+  }
+  const std::size_t of_channel = values.size() / channel_sf_q8.size();
+  for (std::size_t i = 0; i < values.size();) {
+    const double factor = std::exp2(channel_sf_q8[i / of_channel] / 256.0);
+    for (const std::size_t end = i + of_channel; i < end; ++i) words[i] = encode(values[i] * factor);
+  }
+  return words;
+}
 
 std::string check_machine_format(const LpFormat& format) {
   if (format.n != 2 && format.n != 4 && format.n != 8) return fmt::format("n is {} but must be 2, 4 or 8", format.n);
@@ -154,8 +178,14 @@ int choose_psum_lsb(const Layer& layer, const QuantizedLayer& quantized, const L
                                               : conv_bound(layer, quantized, largest_activation));
 
   const double scale = quantized.weight.sf() + input.sf() - quantized.encoded.sf() - quantized.product_scale_q8 / 256.0;
-  const double smallest = std::log2(magnitude(quantized.encoded, quantized.encoded.minpos_word())) + scale;
-  const double largest = std::log2(magnitude(quantized.encoded, quantized.encoded.maxpos_word())) + scale;
+  double least = 0, most = 0;  // of the channels' own scales
+  if (!quantized.channel_sf_q8.empty()) {
+    const auto [low, high] = std::ranges::minmax(quantized.channel_sf_q8);
+    least = low / 256.0;
+    most = high / 256.0;
+  }
+  const double smallest = std::log2(magnitude(quantized.encoded, quantized.encoded.minpos_word())) + scale + least;
+  const double largest = std::log2(magnitude(quantized.encoded, quantized.encoded.maxpos_word())) + scale + most;
   const int resolving = static_cast<int>(std::floor(smallest)) - 1;
   const int holding = static_cast<int>(std::ceil(largest)) + 1 - (fixed_bits - 1);
   return std::min(safe, std::max(resolving, holding));
@@ -182,7 +212,7 @@ QuantizedModel quantize(const LayerGraph& graph, const NetworkFormats& formats) 
       throw InputError(fmt::format("{}, format: {}", what, wrong));
     }
     model.constants.push_back(
-        {format, encode_all(format, graph.constants[i].data, what + ": element"), graph.constants[i].name});
+        {format, encode_all(format, {}, graph.constants[i].data, what + ": element"), graph.constants[i].name});
   }
   for (std::size_t i = 0; i < graph.layers.size(); ++i) {
     model.layers.push_back(quantize_layer(graph, i, formats.layers[i], model));

@@ -2,6 +2,8 @@
 // chooses the formats (the least-squares fit, a search) ends here.
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <vector>
 
 #include "quant/formats/arithmetic.h"
@@ -17,6 +19,8 @@ struct LayerFormats {
   formats::LpFormat output{};   ///< Ignored where the layer keeps_format().
   double sum_bound = 0;  ///< matmul: no partial sum is expected to exceed it, in value and before the products are
                          ///< scaled; 0 if nothing is known.
+  /// conv: [out_c], what each channel's sf exceeds that of `weight` by, units of 2^-8. Empty: nothing.
+  std::vector<std::int16_t> channel_sf_q8{};
 };
 
 struct NetworkFormats {
@@ -24,6 +28,11 @@ struct NetworkFormats {
   std::vector<formats::LpFormat> constants;  ///< One per constant of the graph.
   std::vector<LayerFormats> layers;          ///< One per layer of the graph, in its order.
 };
+
+/// The words of values rounded nearest_linear. [channel][...] where there are `channel_sf_q8`, the values of a channel
+/// being scaled by it first; an empty one scales nothing.
+std::vector<formats::Word> encode_channels(const formats::LpFormat& format, std::span<const std::int16_t> channel_sf_q8,
+                                           std::span<const float> values);
 
 /// What is wrong with a format in a machine, as one line; empty if nothing is: the format must be legal and 2, 4 or 8
 /// bits wide.

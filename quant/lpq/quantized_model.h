@@ -22,7 +22,9 @@ struct QuantizedLayer {
   formats::LpFormat encoded;  ///< What the encoder behind the array emits; for a layer without array = output.
   formats::LpFormat output;  ///< What the post-processing unit stores. Equal to `encoded` unless the layer reencodes().
   std::vector<formats::Word> weights;   ///< Unpacked words, in the order of workloads::Layer::weights.
-  std::vector<formats::BiasTerm> bias;  ///< [out_c], scaled by sf of weight and input activation.
+  std::vector<formats::BiasTerm> bias;  ///< [out_c], scaled by sf of weight (the channel's) and input activation.
+  /// conv: [out_c], what each channel's sf exceeds that of `weight` by, units of 2^-8. Empty: nothing.
+  std::vector<std::int16_t> channel_sf_q8;
   int psum_lsb = 0;          ///< Exponent of the least bit of a 32-bit `fixed` partial sum; see choose_psum_lsb().
   int product_scale_q8 = 0;  ///< matmul: log2 of the factor of its products, units of 2^-8: the encoder adds it.
   /// Output word by word: of a layer with a curve by its `encoded` word, of a copy by the word of source 0 and 1.

@@ -51,10 +51,11 @@ void check_options(const SearchOptions& options) {
 class Search {
  public:
   Search(const workloads::LayerGraph& graph, const SearchOptions& options, CandidateEvaluator& evaluator,
-         const FakeQuantization& quantization)
+         const FakeQuantization& quantization, const NetworkScales& scales)
       : options_(options), evaluator_(evaluator) {
     for (const WeightedLayer& layer : quantization.layers()) {
-      layers_.emplace_back(graph.layers[layer.layer], options_.bits);
+      const ChannelScales* const of_layer = scales.empty() ? nullptr : scales[layer.layer].get();
+      layers_.emplace_back(graph.layers[layer.layer], options_.bits, of_layer);
       if (!options_.costs.empty()) {
         costs_.push_back(options_.costs[layer.layer]);
         continue;
@@ -324,10 +325,10 @@ std::string key_of(const workloads::LayerGraph& graph, const std::vector<workloa
   }
   return fmt::format(
       "{} data {} population {} passes {} cycles {} partners {} lambda {} temperature {} bits {} objective {} "
-      "pooling {} activation bits {} seed {} budget {}",
+      "pooling {} activation bits {} sf {} seed {} budget {}",
       graph.network, digest.text(), o.population, o.passes, o.cycles, o.partners, o.lambda, o.temperature,
-      fmt::join(o.bits, ","), to_string(o.objective), to_string(o.pooling), o.activation_bits, o.seed,
-      o.budget.value_or(0));
+      fmt::join(o.bits, ","), to_string(o.objective), to_string(o.pooling), o.activation_bits, to_string(o.scales),
+      o.seed, o.budget.value_or(0));
 }
 
 }  // namespace
@@ -350,12 +351,18 @@ const char* to_string(Pooling pooling) {
   return pooling == Pooling::kurtosis ? "kurtosis" : "mean";
 }
 
+const char* to_string(ScaleMode scales) {
+  return scales == ScaleMode::per_tensor ? "per-tensor" : "per-channel";
+}
+
 SearchResult search_formats(const workloads::Network& network, const workloads::LayerGraph& graph,
                             const std::vector<workloads::Tensor>& images, const NetworkFormats& fitted,
                             const SearchOptions& options, const SearchProgress& progress, const CancelFlag* cancel) {
   check_options(options);
   SearchResult result{fitted, {}, {}};
-  const FakeQuantization quantization(network, graph, result.formats, options.arithmetic);
+  NetworkScales scales;
+  if (options.scales == ScaleMode::per_channel) scales = channel_scales(graph);
+  const FakeQuantization quantization(network, graph, result.formats, options.arithmetic, scales);
   if (quantization.layers().empty()) {
     throw InputError(fmt::format("{}: no layer has weights whose formats could be searched", graph.network));
   }
@@ -365,11 +372,14 @@ SearchResult search_formats(const workloads::Network& network, const workloads::
   if (!options.checkpoint.empty()) {
     checkpoint.emplace(options.checkpoint, key_of(graph, images, options, result.formats));
   }
-  Search search(graph, options, evaluator, quantization);
+  Search search(graph, options, evaluator, quantization, scales);
   SearchState state = search.run(checkpoint ? &*checkpoint : nullptr, progress);
   result.best = state.population.front();
   for (std::size_t i = 0; i < quantization.layers().size(); ++i) {
-    result.formats.layers[quantization.layers()[i].layer].weight = result.best.formats[i];
+    const std::size_t layer = quantization.layers()[i].layer;
+    result.formats.layers[layer].weight = result.best.formats[i];
+    if (!scales.empty())
+      result.formats.layers[layer].channel_sf_q8 = scales[layer]->of(result.best.formats[i]).channel_sf_q8;
   }
   result.record = {.objective = to_string(options.objective),
                    .pooling = to_string(options.pooling),
@@ -395,6 +405,7 @@ QuantizedModel search(const workloads::Network& network, const workloads::LayerG
                       const SearchProgress& progress, const CancelFlag* cancel) {
   FitOptions fit_options;
   fit_options.activation_bits = options.activation_bits;
+  fit_options.scales = options.scales;
   fit_options.threads = options.threads;
   fit_options.seed = options.seed;
   const NetworkFormats fitted = fit_formats(network, graph, images, fit_options, {}, cancel);

@@ -36,6 +36,8 @@ struct SearchOptions {
   Objective objective = Objective::global_local;
   Pooling pooling = Pooling::kurtosis;
   int activation_bits = 8;
+  ScaleMode scales =
+      ScaleMode::per_tensor;  ///< Of weights; a channel's own scale is never searched, but fits its weights.
   std::uint64_t seed = 1;
   int threads = 1;                 ///< The result does not depend on it.
   std::optional<double> budget{};  ///< Of the costs' sum: no candidate may exceed it, and its loss alone decides.
@@ -45,9 +47,10 @@ struct SearchOptions {
   std::filesystem::path checkpoint{};  ///< Written after every block, and read first if it is there. Empty: none.
 };
 
-/// "global-local", "global", "kl" or "mse"; "kurtosis" or "mean".
+/// "global-local", "global", "kl" or "mse"; "kurtosis" or "mean"; "per-tensor" or "per-channel".
 const char* to_string(Objective objective);
 const char* to_string(Pooling pooling);
+const char* to_string(ScaleMode scales);
 
 struct SearchResult {
   NetworkFormats formats;

@@ -13,9 +13,12 @@ constexpr int sf_limit_q8 = 127 * 256;
 
 }  // namespace
 
-WeightFormatsOfLayer::WeightFormatsOfLayer(const workloads::Layer& layer, const std::vector<int>& bits)
-    : bits_(bits), values_(layer.weights) {
-  for (const int n : bits_) best_.emplace(n, search_format(values_, n, Quantizer::offline));
+WeightFormatsOfLayer::WeightFormatsOfLayer(const workloads::Layer& layer, const std::vector<int>& bits,
+                                           const ChannelScales* scales)
+    : bits_(bits), values_(layer.weights), channels_(scales) {
+  for (const int n : bits_) {
+    best_.emplace(n, channels_ == nullptr ? search_format(values_, n, Quantizer::offline) : channels_->best(n));
+  }
 }
 
 double WeightFormatsOfLayer::error(int bits) const {
@@ -46,10 +49,16 @@ LpFormat WeightFormatsOfLayer::draw(Random& random) {
 LpFormat WeightFormatsOfLayer::draw_shape(LpFormat shape, Random& random) {
   shape.es = std::clamp(shape.es, 0, std::max(0, shape.n - 3));
   shape.rs = std::clamp(shape.rs, 1, shape.n - 1);
+  const int sf_q8 = best_sf_q8(shape) + random.between(-sf_radius_q8, sf_radius_q8);
+  shape.sf_q8 = std::clamp(sf_q8, -sf_limit_q8, sf_limit_q8);
+  return shape;
+}
+
+int WeightFormatsOfLayer::best_sf_q8(const LpFormat& shape) {
+  if (channels_ != nullptr) return channels_->of(shape).sf_q8;
   const auto [found, is_new] = scales_.try_emplace({shape.n, shape.es, shape.rs}, 0);
   if (is_new) found->second = search_scale(values_, shape, Quantizer::offline).format.sf_q8;
-  shape.sf_q8 = std::clamp(found->second + random.between(-sf_radius_q8, sf_radius_q8), -sf_limit_q8, sf_limit_q8);
-  return shape;
+  return found->second;
 }
 
 }  // namespace lpa::lpq

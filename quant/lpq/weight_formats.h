@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "quant/lpq/channel_scales.h"
 #include "quant/lpq/format_search.h"
 #include "workloads/layers.h"
 
@@ -29,8 +30,9 @@ class Random {
 /// One layer's.
 class WeightFormatsOfLayer {
  public:
-  /// Works out the best format of each width.
-  WeightFormatsOfLayer(const workloads::Layer& layer, const std::vector<int>& bits);
+  /// Works out the best format of each width. `scales`: of the layer's channels, which must outlive this; null: the
+  /// tensor has one.
+  WeightFormatsOfLayer(const workloads::Layer& layer, const std::vector<int>& bits, const ChannelScales* scales);
 
   /// Of least squared error.
   const formats::LpFormat& best(int bits) const { return best_.at(bits).format; }
@@ -43,9 +45,11 @@ class WeightFormatsOfLayer {
 
  private:
   formats::LpFormat draw_shape(formats::LpFormat shape, Random& random);
+  int best_sf_q8(const formats::LpFormat& shape);
 
   std::vector<int> bits_;
   ValueStatistics values_;
+  const ChannelScales* channels_;
   std::map<int, FormatChoice> best_;
   std::map<std::tuple<int, int, int>, int> scales_;  ///< Best sf by n, es and rs.
 };

@@ -46,6 +46,7 @@ class Writer {
       add(name + ".weight", pack_words(layer.weights, layer.weight.n));
       add(name + ".mantissa", std::move(mantissas));
       add(name + ".exponent", std::move(exponents));
+      if (!layer.channel_sf_q8.empty()) add(name + ".channel_sf", layer.channel_sf_q8);
     }
     if (layer.norm.empty()) return;
     std::vector<std::int32_t> scales, shifts;
@@ -81,6 +82,9 @@ class Reader {
     if (layer.kind == LayerKind::conv) {
       read_words(name + ".weight", layer.weight, true, layer.weights);
       read_bias(name, layer);
+      if (const std::string own = name + ".channel_sf"; content_.tensors.contains(own)) {
+        layer.channel_sf_q8 = data<std::int16_t>(own, layer.bias.size(), "I16");
+      }
     }
     if (layer.norm.empty()) return;
     const auto& scales = data<std::int32_t>(name + ".scale", layer.norm.size(), "I32");

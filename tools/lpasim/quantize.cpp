@@ -93,6 +93,10 @@ Command quantize_command() {
                        .placeholder = "BITS",
                        .description = "width of the activations: 8, 4 or 2",
                        .fallback = "8"},
+                      {.name = "sf",
+                       .placeholder = "MODE",
+                       .description = "scale factors of weights: per-tensor or per-channel (of outputs)",
+                       .fallback = "per-tensor"},
                       {.name = "seed", .placeholder = "S", .description = "of the sampling", .fallback = "1"},
                       threads_option(),
                       {.name = "force",
@@ -100,6 +104,11 @@ Command quantize_command() {
                        .description = "replace an existing result",
                        .kind = Option::Kind::flag}},
           .machine = true};
+}
+
+lpq::ScaleMode scale_mode(const Arguments& options) {
+  return options.choice("sf", {"per-tensor", "per-channel"}) == "per-channel" ? lpq::ScaleMode::per_channel
+                                                                              : lpq::ScaleMode::per_tensor;
 }
 
 int bits_of(const Arguments& options, const std::string& name) {
@@ -214,6 +223,7 @@ lpq::SearchOptions search_options(const Arguments& options, const workloads::Lay
   search.partners = static_cast<int>(options.integer("partners", 0, 1000));
   search.lambda = options.number("lambda", 0, 100);
   search.temperature = options.number("temperature", 1e-3, 1e3);
+  search.scales = scale_mode(options);
   search.activation_bits = bits_of(options, "activation-bits");
   search.seed = options.integer("seed", 0, UINT64_MAX);
   search.threads = thread_count(options);
@@ -276,6 +286,7 @@ ExitCode quantize(const Words& arguments) {
   const int images = static_cast<int>(options.integer("images", 1, max_images));
   lpq::FitOptions fit_options;
   if (!options.text("weight-bits").empty()) fit_options.weight_bits = bits_of(options, "weight-bits");
+  fit_options.scales = scale_mode(options);
   fit_options.activation_bits = bits_of(options, "activation-bits");
   fit_options.seed = options.integer("seed", 0, UINT64_MAX);
   fit_options.threads = thread_count(options);

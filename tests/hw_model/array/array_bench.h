@@ -40,6 +40,7 @@ inline void PrintTo(const Shape& shape, std::ostream* out) {
 
 using Words = std::vector<std::uint8_t>;
 using Sums = std::vector<hw::PsumWord>;
+using Scales = std::vector<hw::ScaleWord>;
 
 class ArrayBench : public ClockedBench {
  public:
@@ -47,6 +48,7 @@ class ArrayBench : public ClockedBench {
   sc_core::sc_signal<hw::BundleTag> tag_in{"tag_in"}, tag_out{"tag_out"}, word_tag_out{"word_tag_out"};
   sc_core::sc_vector<sc_core::sc_signal<std::uint8_t>> activation_in, weight_in;
   sc_core::sc_vector<sc_core::sc_signal<hw::PsumWord>> psum_in, psum_out;
+  sc_core::sc_vector<sc_core::sc_signal<hw::ScaleWord>> scale_in;
   sc_core::sc_signal<hw::WeightTag> weight_tag_in{"weight_tag_in"};
   sc_core::sc_vector<sc_core::sc_signal<hw::EncodedWords>> word_out;
   hw::SystolicArray array;
@@ -56,6 +58,7 @@ class ArrayBench : public ClockedBench {
         weight_in("weight_in", static_cast<std::size_t>(shape.columns)),
         psum_in("psum_in", static_cast<std::size_t>(shape.columns)),
         psum_out("psum_out", static_cast<std::size_t>(shape.columns)),
+        scale_in("scale_in", static_cast<std::size_t>(shape.columns)),
         word_out("word_out", static_cast<std::size_t>(shape.columns)),
         array("array", shape.rows, shape.columns, arithmetic, shape.stages) {
     array.clk(clk);
@@ -64,6 +67,7 @@ class ArrayBench : public ClockedBench {
     array.tag_in(tag_in);
     array.activation_in(activation_in);
     array.psum_in(psum_in);
+    array.scale_in(scale_in);
     array.weight_tag_in(weight_tag_in);
     array.weight_in(weight_in);
     array.tag_out(tag_out);
@@ -94,6 +98,12 @@ class ArrayBench : public ClockedBench {
     tag_in.write(tag);
     for (std::size_t r = 0; r < activation_in.size(); ++r) activation_in[r].write(activations[r]);
     for (std::size_t c = 0; c < psum_in.size(); ++c) psum_in[c].write(sums[c]);
+    settle();
+  }
+
+  /// What goes with a bundle that begins a tile which completes sums.
+  void scales(const Scales& words) {
+    for (std::size_t c = 0; c < scale_in.size(); ++c) scale_in[c].write(words[c]);
     settle();
   }
 

@@ -21,6 +21,7 @@ class Driver : public sc_core::sc_module {
   sc_core::sc_signal<hw::BundleTag> tag_in{"tag_in"}, tag_out{"tag_out"}, word_tag_out{"word_tag_out"};
   sc_core::sc_vector<sc_core::sc_signal<std::uint8_t>> activation_in, weight_in;
   sc_core::sc_vector<sc_core::sc_signal<hw::PsumWord>> psum_in, psum_out;
+  sc_core::sc_vector<sc_core::sc_signal<hw::ScaleWord>> scale_in;
   sc_core::sc_signal<hw::WeightTag> weight_tag_in{"weight_tag_in"};
   sc_core::sc_vector<sc_core::sc_signal<hw::EncodedWords>> word_out;
 
@@ -30,6 +31,7 @@ class Driver : public sc_core::sc_module {
         weight_in("weight_in", columns),
         psum_in("psum_in", columns),
         psum_out("psum_out", columns),
+        scale_in("scale_in", columns),
         word_out("word_out", columns),
         rows_(static_cast<std::uint32_t>(rows)) {
     SC_HAS_PROCESS(Driver);
@@ -86,6 +88,7 @@ struct Bench {
     array.tag_in(driver.tag_in);
     array.activation_in(driver.activation_in);
     array.psum_in(driver.psum_in);
+    array.scale_in(driver.scale_in);
     array.weight_tag_in(driver.weight_tag_in);
     array.weight_in(driver.weight_in);
     array.tag_out(driver.tag_out);

@@ -1,4 +1,5 @@
 // Random tiles through the array's pins, against the scalar model: values, counters and the tile interval.
+#include <array>
 #include <map>
 #include <random>
 
@@ -50,8 +51,12 @@ class TileStream {
         arithmetic_(formats::arithmetic_preset(machine.preset)),
         layer_(machine, random_),
         accumulator_(arithmetic_, machine.mode, layer_.control.psum_lsb),
-        encoder_(arithmetic_, layer_.output, machine.mode, layer_.control.psum_lsb, layer_.control.scale_q8),
-        bench_(shape_, layer_.control, arithmetic_) {}
+        bench_(shape_, layer_.control, arithmetic_) {
+    for (const std::int16_t own : own_scales) {
+      encoders_.try_emplace(own, arithmetic_, layer_.output, machine.mode, layer_.control.psum_lsb,
+                            layer_.control.scale_q8 + own);
+    }
+  }
 
   /// Tiles of `vectors` bundles, one per cycle, whose swaps are `interval` cycles apart.
   void plan_regular(int tiles, int vectors, int interval) {
@@ -112,7 +117,9 @@ class TileStream {
     hw::BundleTag tag;
     Words activations;
     Sums sums;
+    Scales scales;
   };
+  static constexpr std::array<std::int16_t, 4> own_scales{0, 300, -77, 1024};
 
   int below(int bound) { return bound <= 0 ? 0 : static_cast<int>(random_() % static_cast<std::uint64_t>(bound)); }
 
@@ -152,6 +159,12 @@ class TileStream {
         if (below(2) == 0) lane = accumulator_.start({below(1 << 25) - (1 << 24), static_cast<std::int16_t>(below(8))});
       }
     }
+    for (int c = 0; c < shape_.columns; ++c) {
+      auto& lanes = bundle.scales.emplace_back().lane;
+      for (std::int16_t& own : lanes) own = own_scales[static_cast<std::size_t>(below(own_scales.size()))];
+    }
+    if (swap && bundle.tag.last_k) scales_ = bundle.scales;
+    expected_scales_.push_back(scales_);
     expected_.push_back(scalar_model(accumulator_, layer_.weight, layer_.activation, tiles_.back(), bundle.activations,
                                      bundle.sums, events_));
     if (bundle.tag.last_k) words_.push_back(expected_.size() - 1);
@@ -161,6 +174,7 @@ class TileStream {
   void present(int cycle) {
     if (const auto found = bundles_.find(cycle); found != bundles_.end()) {
       bench_.bundle(found->second.tag, found->second.activations, found->second.sums);
+      bench_.scales(found->second.scales);
     }
     if (const auto found = weights_.find(cycle); found != weights_.end()) {
       const auto [tile, row] = found->second;
@@ -187,7 +201,8 @@ class TileStream {
     for (std::size_t c = 0; c < expected_[bundle].size(); ++c) {
       for (int lane = 0; lane < datapath::max_lanes; ++lane) {
         const auto i = static_cast<std::size_t>(lane);
-        const formats::Word expected = lane < 8 / layer_.weight.n ? encoder_(expected_[bundle][c].lane[i]) : 0;
+        const formats::PsumEncoder& encoder = encoders_.at(expected_scales_[bundle][c].lane[i]);
+        const formats::Word expected = lane < 8 / layer_.weight.n ? encoder(expected_[bundle][c].lane[i]) : 0;
         ASSERT_EQ(bench_.word_out[c].read().lane[i], expected)
             << describe(cycle) << " bundle " << bundle << " column " << c << " lane " << lane;
       }
@@ -204,7 +219,9 @@ class TileStream {
   formats::Arithmetic arithmetic_;
   Layer layer_;
   formats::Accumulator accumulator_;
-  formats::PsumEncoder encoder_;
+  std::map<std::int16_t, formats::PsumEncoder> encoders_;    ///< By a channel's own scale.
+  Scales scales_{static_cast<std::size_t>(shape_.columns)};  ///< Of the tile that last began to complete sums.
+  std::vector<Scales> expected_scales_;                      ///< By bundle.
   ArrayBench bench_;
   std::vector<std::vector<Words>> tiles_;
   std::map<int, Bundle> bundles_;

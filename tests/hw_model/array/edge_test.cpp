@@ -213,6 +213,8 @@ struct EncoderBench : ClockedBench {
     encoder.clk(clk);
     encoder.reset(reset);
     encoder.control(control);
+    encoder.tag_in(tag_in);
+    encoder.scale(scale);
     encoder.tag(tag);
     encoder.psum(psum);
     encoder.words(words);
@@ -224,7 +226,8 @@ struct EncoderBench : ClockedBench {
     psum.write(one);
   }
   sc_core::sc_signal<hw::LayerControl> control{"control"};
-  sc_core::sc_signal<hw::BundleTag> tag{"tag"};
+  sc_core::sc_signal<hw::BundleTag> tag_in{"tag_in"}, tag{"tag"};
+  sc_core::sc_signal<hw::ScaleWord> scale{"scale"};
   sc_core::sc_signal<hw::PsumWord> psum{"psum"};
   sc_core::sc_signal<hw::EncodedWords> words{"words"};
   formats::Arithmetic arithmetic;
@@ -287,6 +290,54 @@ TEST(ArrayEncoderValues, TheLayersScaleIsSubtracted) {
   bench.tag.write({true, false, true, 0});
   bench.step(2);
   EXPECT_EQ(bench.words.read().lane[0], 0b01010000) << "2^2 in LP<8,2,7>";
+}
+
+class ArrayEncoderScales : public ::testing::TestWithParam<int> {
+ protected:
+  ArrayEncoderScales() : bench_({.pe = 2, .edge = GetParam()}) {}
+
+  /// A cycle in which a bundle enters, with a scale for lane 0, and the sums of another are complete.
+  void cycle(const hw::BundleTag& entering, int scale_q8, const hw::BundleTag& leaving) {
+    hw::ScaleWord word;
+    word.lane[0] = static_cast<std::int16_t>(scale_q8);
+    bench_.scale.write(word);
+    bench_.tag_in.write(entering);
+    bench_.tag.write(leaving);
+    bench_.settle();
+    if (GetParam() == 0) encoded_ = bench_.words.read().lane[0];
+    bench_.step();
+    if (GetParam() != 0) encoded_ = bench_.words.read().lane[0];
+  }
+
+  static hw::BundleTag begins(std::uint32_t index) { return {true, true, true, index}; }
+  static hw::BundleTag follows(std::uint32_t index) { return {true, false, true, index}; }
+
+  EncoderBench bench_;
+  int encoded_ = 0;
+};
+
+INSTANTIATE_TEST_SUITE_P(Edge, ArrayEncoderScales, ::testing::Values(0, 1),
+                         [](const auto& test) { return test.param == 0 ? "Wire" : "Register"; });
+
+TEST_P(ArrayEncoderScales, ATilesScalesWaitForItsSums) {
+  constexpr int one = 0b01000000, four = 0b01010000, two = 0b01001000;
+  cycle(begins(1), -512, {});
+  cycle(follows(2), 99, {});              // Only the first bundle of a tile carries scales,
+  cycle({true, true, false, 3}, 99, {});  // and only of a tile that completes sums.
+  cycle(begins(4), -256, begins(1));
+  EXPECT_EQ(encoded_, four) << "the first tile's, though the second one has entered";
+  cycle({}, 77, follows(2));
+  EXPECT_EQ(encoded_, four) << "the same for the rest of the tile";
+  cycle({}, 77, {true, true, false, 3});
+  cycle({}, 77, begins(4));
+  EXPECT_EQ(encoded_, two);
+  cycle({}, 77, follows(5));
+  EXPECT_EQ(encoded_, two);
+  bench_.reset.write(true);
+  cycle({}, 0, {});
+  bench_.reset.write(false);
+  cycle({}, 0, follows(6));
+  EXPECT_EQ(encoded_, one) << "reset clears them";
 }
 
 }  // namespace

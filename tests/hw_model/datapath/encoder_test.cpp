@@ -142,14 +142,15 @@ TEST_P(Flush, RandomSumsOfAllWidthsEqualTheScalarModel) {
       const int lsb = static_cast<int>(random() % 60) - 40;
       const int scale_q8 = static_cast<int>(random() % 8192) - 4096;
       const Encoder encoder(converter, arithmetic, to_word_format(format), mode, lsb, scale_q8);
-      const formats::PsumEncoder golden(arithmetic, format, mode, lsb, scale_q8);
+      const auto own_q8 = static_cast<std::int16_t>(random() % 2 == 0 ? 0 : static_cast<int>(random() % 65535) - 32767);
+      const formats::PsumEncoder golden(arithmetic, format, mode, lsb, scale_q8 + own_q8);
       for (int i = 0; i < 2000; ++i) {
         const auto value = static_cast<std::int32_t>(static_cast<std::uint32_t>(random()) >> (random() % 32));
         const Psum psum{(random() & 1) != 0 ? value : -(value & 0x7fffffff),
                         static_cast<std::int16_t>(static_cast<int>(random() % 200) - 100), false};
-        ASSERT_EQ(encoder(psum), golden(psum))
+        ASSERT_EQ(encoder(psum, own_q8), golden(psum))
             << "seed " << seed << ' ' << to_string(format) << " mode " << mode << " lsb " << lsb << " scale_q8 "
-            << scale_q8 << " value " << psum.value << " exponent " << psum.exponent;
+            << scale_q8 << " + " << own_q8 << " value " << psum.value << " exponent " << psum.exponent;
       }
     }
   }

@@ -159,7 +159,11 @@ std::vector<std::uint8_t> draw_weights(Choices& c, std::mt19937_64& random, cons
     const auto mantissa = static_cast<std::int32_t>((1u << 24) + random() % (1u << 24));
     term = {random() % 2 == 0 ? mantissa : -mantissa, static_cast<std::int16_t>(static_cast<int>(random() % 12) - 6)};
   }
-  return driver::pack_weights(d, config, words.data(), bias.data());
+  std::vector<std::int16_t> scales(bias.size());
+  if (c.chance(1, 2)) {
+    for (auto& scale : scales) scale = static_cast<std::int16_t>(static_cast<int>(random() % 1024) - 512);
+  }
+  return driver::pack_weights(d, config, words.data(), bias.data(), scales.data());
 }
 
 /// A map's bytes without NaR words, or with some.

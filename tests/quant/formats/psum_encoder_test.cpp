@@ -119,6 +119,20 @@ TEST(PsumEncoder, EqualsBruteForceOnDenseSums) {
 }
 
 /// Scales place the log of one sum at every point of the 2^-8 grid around every limit between two words.
+TEST(PsumEncoder, AChannelsScaleAddsToTheLayers) {
+  for (const Case& c : cases()) {
+    SCOPED_TRACE(c.name);
+    const PsumEncoder encoder(c.arithmetic, c.output, c.weight_bits, c.lsb, c.scale_q8);
+    for (const int own : {-32767, -700, -1, 0, 1, 255, 32767}) {
+      const PsumEncoder sum(c.arithmetic, c.output, c.weight_bits, c.lsb, c.scale_q8 + own);
+      for (std::int32_t value = -(1 << 20); value < 1 << 20; value += 1013) {
+        const Psum psum{value, static_cast<std::int16_t>(value % 20), false};
+        ASSERT_EQ(encoder(psum, own), sum(psum)) << "value " << value << " scale " << own;
+      }
+    }
+  }
+}
+
 TEST(PsumEncoder, EveryTieGoesToTheEvenWord) {
   for (const LpFormat output : {LpFormat{.n = 8, .es = 1, .rs = 3}, LpFormat{.n = 4, .es = 1, .rs = 2},
                                 LpFormat{.n = 8, .es = 0, .rs = 1}, LpFormat{.n = 8, .es = 3, .rs = 7}}) {

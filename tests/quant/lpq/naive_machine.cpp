@@ -39,17 +39,36 @@ struct Machine {
   std::optional<Accumulator> array;
   std::optional<PsumEncoder> array_encoder;
   std::map<int, PsumEncoder> ppu_encoders;
+  std::map<int, PsumEncoder> channel_encoders;  ///< By the channel's own sf.
 
   void begin(const Layer& layer, const QuantizedLayer& quantized) {
     ppu_encoders.clear();
+    channel_encoders.clear();
     if (!layer.uses_array()) return;
-    const int lsb = arithmetic.psum == formats::PsumKind::fixed ? quantized.psum_lsb + 32 - arithmetic.fixed_bits : 0;
+    const int lsb = array_lsb(quantized);
+    array.emplace(arithmetic, quantized.weight.n, lsb);
+    array_encoder.emplace(arithmetic, quantized.encoded, quantized.weight.n, lsb, array_scale(layer, quantized));
+  }
+
+  int array_lsb(const QuantizedLayer& quantized) const {
+    return arithmetic.psum == formats::PsumKind::fixed ? quantized.psum_lsb + 32 - arithmetic.fixed_bits : 0;
+  }
+
+  int array_scale(const Layer& layer, const QuantizedLayer& quantized) const {
     const int product_scale =
         layer.kind == LayerKind::matmul ? static_cast<int>(std::lround(256 * std::log2(layer.products.scale))) : 0;
-    const int scale =
-        quantized.weight.sf_q8 + model.operand_format(layer.input).sf_q8 - quantized.encoded.sf_q8 - product_scale;
-    array.emplace(arithmetic, quantized.weight.n, lsb);
-    array_encoder.emplace(arithmetic, quantized.encoded, quantized.weight.n, lsb, scale);
+    return quantized.weight.sf_q8 + model.operand_format(layer.input).sf_q8 - quantized.encoded.sf_q8 - product_scale;
+  }
+
+  /// With a channel's own weight sf.
+  const PsumEncoder& channel_encoder(const Layer& layer, const QuantizedLayer& quantized, int own_sf_q8) {
+    auto found = channel_encoders.find(own_sf_q8);
+    if (found == channel_encoders.end()) {
+      const int scale = array_scale(layer, quantized) + own_sf_q8;
+      const PsumEncoder encoder(arithmetic, quantized.encoded, quantized.weight.n, array_lsb(quantized), scale);
+      found = channel_encoders.emplace(own_sf_q8, encoder).first;
+    }
+    return found->second;
   }
 
   Number element(int index, std::int64_t at) const {
@@ -105,7 +124,8 @@ struct Machine {
         }
       }
     }
-    return (*array_encoder)(psum);
+    if (quantized.channel_sf_q8.empty()) return (*array_encoder)(psum);
+    return channel_encoder(layer, quantized, quantized.channel_sf_q8.at(static_cast<std::size_t>(n)))(psum);
   }
 
   std::vector<Number> window(const Layer& layer, int oy, int ox, int c) const {
@@ -336,7 +356,7 @@ struct Machine {
 std::vector<WordMap> run_naively(const workloads::LayerGraph& graph, const QuantizedModel& model,
                                  const formats::Arithmetic& arithmetic, const WordMap& input,
                                  formats::AccumulateEvents& events) {
-  Machine machine{graph, model, arithmetic, input, events, {}, Accumulator::for_ppu(arithmetic), {}, {}, {}};
+  Machine machine{graph, model, arithmetic, input, events, {}, Accumulator::for_ppu(arithmetic), {}, {}, {}, {}};
   for (std::size_t i = 0; i < graph.layers.size(); ++i) {
     const Layer& layer = graph.layers[i];
     const auto& g = layer.geometry;

@@ -119,6 +119,35 @@ TEST(Quantize, RoundsWeightsToTheNearestValueAndScalesTheBias) {
   }
 }
 
+TEST(Quantize, ChannelsWithScalesOfTheirOwnAreRoundedInThem) {
+  std::mt19937_64 random(3);
+  const LayerGraph graph = one_layer(50, 4, 0.3, random);
+  NetworkFormats formats;
+  formats.input = {.n = 8, .es = 0, .rs = 7, .sf_q8 = 100};
+  const LpFormat weight{.n = 4, .es = 1, .rs = 2, .sf_q8 = 300};
+  const std::vector<std::int16_t> own{0, -256, 100, 777};
+  formats.layers.push_back({.weight = weight, .encoded = {}, .output = {}, .channel_sf_q8 = own});
+  const QuantizedModel model = quantize(graph, formats);
+  const QuantizedLayer& layer = model.layers.at(0);
+  EXPECT_EQ(layer.channel_sf_q8, own);
+  for (std::size_t channel = 0; channel < 4; ++channel) {
+    LpFormat format = weight;
+    format.sf_q8 += own[channel];
+    for (std::size_t i = channel * 50; i < (channel + 1) * 50; ++i) {
+      const formats::Word word = formats::encode(format, graph.layers[0].weights[i], formats::Rounding::nearest_linear);
+      EXPECT_EQ(layer.weights.at(i), word) << "channel " << channel;
+    }
+    EXPECT_EQ(layer.bias.at(channel), formats::to_bias_term(graph.layers[0].bias[channel], format.sf_q8 + 100));
+  }
+  formats::AccumulateEvents events;
+  EXPECT_LT(worst_sum(graph, model, events), std::int64_t{1} << 31);
+  EXPECT_EQ(events.saturations, 0u);
+
+  formats.layers[0].channel_sf_q8.pop_back();
+  EXPECT_THAT(message_of<InputError>([&] { quantize(graph, formats); }),
+              HasSubstr("3 channel scales given but it has 4 output channels"));
+}
+
 const LpFormat in_format{.n = 8, .es = 1, .rs = 4, .sf_q8 = 50};
 const LpFormat wide_format{.n = 8, .es = 0, .rs = 6, .sf_q8 = -30};
 const LpFormat narrow_format{.n = 4, .es = 0, .rs = 3, .sf_q8 = 20};

@@ -141,7 +141,7 @@ TEST_F(DamagedModel, IsRejectedWithTheFieldAtFault) {
     const char* message;
   };
   const std::vector<Damage> damages = {
-      {"/schema_version", 1, "schema_version: is 1 but must be 2; quantize the network again"},
+      {"/schema_version", 1, "schema_version: is 1 but must be 3; quantize the network again"},
       {"/schema_version", "2", "schema_version: is \"2\" but must be 0..2147483647"},
       {"/network", "other.onnx", "network: is \"other.onnx\" but must be \"random.onnx\""},
       {"/network", 3, "network: must be a string"},

@@ -71,6 +71,10 @@ class Builder {
   void add(const Layer& layer) {
     layers().push_back(layer);
     formats_.layers.push_back({.weight = weight_format_, .encoded = {}, .output = {}});
+    if (layer.kind != LayerKind::conv || chance()) return;
+    for (int i = 0; i < layer.geometry.out_c; ++i) {
+      formats_.layers.back().channel_sf_q8.push_back(static_cast<std::int16_t>(between(-400, 400)));
+    }
   }
 
   /// The operand of a new constant.

@@ -5,7 +5,10 @@
 #include <cmath>
 #include <fstream>
 #include <iterator>
+#include <random>
 #include <set>
+#include <string>
+#include <tuple>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -30,10 +33,12 @@ using workloads::testing::TemporaryFolder;
 
 /// A network, what it lowers to, images and fitted formats.
 struct Setting {
-  explicit Setting(workloads::Network given, int count = 16) : network(std::move(given)) {
+  explicit Setting(workloads::Network given, int count = 16, ScaleMode scale_mode = ScaleMode::per_tensor)
+      : network(std::move(given)), mode(scale_mode) {
     const workloads::Dataset dataset = testing::make_small_dataset(2, count);
     for (int i = 0; i < count; ++i) images.push_back(dataset.image(i));
-    formats = fit_formats(network, graph, images, {.weight_bits = 4});
+    formats = fit_formats(network, graph, images, {.weight_bits = 4, .scales = mode});
+    if (mode == ScaleMode::per_channel) scales = channel_scales(graph);
   }
 
   SearchResult search(SearchOptions options) const {
@@ -42,6 +47,7 @@ struct Setting {
     options.passes = 2;
     options.cycles = 2;
     options.partners = 2;
+    options.scales = mode;
     return search_formats(network, graph, images, formats, options);
   }
 
@@ -49,10 +55,12 @@ struct Setting {
   workloads::LayerGraph graph = workloads::lower(network);
   std::vector<workloads::Tensor> images;
   NetworkFormats formats;
+  ScaleMode mode;
+  NetworkScales scales;
 };
 
 double bits_of(const Setting& setting, const WeightFormats& formats) {
-  const FakeQuantization quantization(setting.network, setting.graph, setting.formats, {});
+  const FakeQuantization quantization(setting.network, setting.graph, setting.formats, {}, setting.scales);
   double bits = 0;
   for (std::size_t i = 0; i < formats.size(); ++i) {
     bits += static_cast<double>(quantization.layers()[i].weights) * formats[i].n;
@@ -60,16 +68,23 @@ double bits_of(const Setting& setting, const WeightFormats& formats) {
   return bits;
 }
 
-class BothNetworks : public ::testing::TestWithParam<bool> {
+class BothNetworks : public ::testing::TestWithParam<std::tuple<bool, ScaleMode>> {
  protected:
-  const Setting setting{GetParam() ? testing::make_small_transformer(3) : testing::make_small_network(3), 16};
+  const Setting setting{std::get<0>(GetParam()) ? testing::make_small_transformer(3) : testing::make_small_network(3),
+                        16, std::get<1>(GetParam())};
 };
 
-INSTANTIATE_TEST_SUITE_P(Search, BothNetworks, ::testing::Bool(),
-                         [](const auto& test) { return test.param ? "Transformer" : "Convolutions"; });
+INSTANTIATE_TEST_SUITE_P(Search, BothNetworks,
+                         ::testing::Combine(::testing::Bool(),
+                                            ::testing::Values(ScaleMode::per_tensor, ScaleMode::per_channel)),
+                         [](const auto& test) {
+                           const std::string network = std::get<0>(test.param) ? "Transformer" : "Convolutions";
+                           return network +
+                                  (std::get<1>(test.param) == ScaleMode::per_tensor ? "PerTensor" : "PerChannel");
+                         });
 
 TEST_P(BothNetworks, BlocksAreStretchesThatOneValueLeadsInto) {
-  const FakeQuantization quantization(setting.network, setting.graph, setting.formats, {});
+  const FakeQuantization quantization(setting.network, setting.graph, setting.formats, {}, setting.scales);
   const std::vector<NetworkBlock> blocks = find_blocks(setting.network, quantization.layers());
   ASSERT_GE(blocks.size(), 2u);
   std::vector<std::size_t> layers;
@@ -97,13 +112,17 @@ TEST_P(BothNetworks, BlocksAreStretchesThatOneValueLeadsInto) {
 }
 
 TEST_P(BothNetworks, WeightsAreRoundedToTheWordsOfTheModel) {
-  const FakeQuantization quantization(setting.network, setting.graph, setting.formats, {});
+  const FakeQuantization quantization(setting.network, setting.graph, setting.formats, {}, setting.scales);
   const QuantizedModel model = quantize(setting.graph, setting.formats);
   for (std::size_t i = 0; i < quantization.layers().size(); ++i) {
     const QuantizedLayer& layer = model.layers[quantization.layers()[i].layer];
     std::vector<float> expected;
-    for (const formats::Word word : layer.weights) {
-      expected.push_back(static_cast<float>(formats::decode(layer.weight, word)));
+    const std::size_t channels = layer.bias.size(), of_channel = layer.weights.size() / channels;
+    EXPECT_EQ(layer.channel_sf_q8.size(), setting.scales.empty() ? 0 : channels);
+    for (std::size_t w = 0; w < layer.weights.size(); ++w) {
+      const int own = layer.channel_sf_q8.empty() ? 0 : layer.channel_sf_q8[w / of_channel];
+      const double value = formats::decode(layer.weight, layer.weights[w]) * std::exp2(-own / 256.0);
+      expected.push_back(static_cast<float>(value));
     }
     std::vector<float> rounded = *quantization.weights(i, layer.weight);
     for (float& weight : rounded) weight *= static_cast<float>(quantization.layers()[i].factor);
@@ -116,7 +135,7 @@ TEST_P(BothNetworks, WeightsAreRoundedToTheWordsOfTheModel) {
 
 TEST_P(BothNetworks, FakeQuantizedOutputsAreNearTheMachines) {
   const formats::Arithmetic arithmetic = formats::arithmetic_preset("wide");
-  const FakeQuantization quantization(setting.network, setting.graph, setting.formats, arithmetic);
+  const FakeQuantization quantization(setting.network, setting.graph, setting.formats, arithmetic, setting.scales);
   const QuantizedModel model = quantize(setting.graph, setting.formats);
   const SoftwareMachine machine(setting.graph, model, arithmetic);
   workloads::Executor executor(setting.network);
@@ -139,14 +158,15 @@ TEST_P(BothNetworks, FakeQuantizedOutputsAreNearTheMachines) {
 }
 
 TEST_P(BothNetworks, LossesFromABlockOnAreThoseOfTheWholeNetwork) {
-  const FakeQuantization quantization(setting.network, setting.graph, setting.formats, {});
+  const FakeQuantization quantization(setting.network, setting.graph, setting.formats, {}, setting.scales);
   const auto evaluator = [&](int threads) {
     return CandidateEvaluator(setting.network, quantization, setting.images, Objective::global_local, 0.1,
                               Pooling::kurtosis, threads, nullptr);
   };
   std::vector<WeightFormatsOfLayer> layers;
   for (const WeightedLayer& layer : quantization.layers()) {
-    layers.emplace_back(setting.graph.layers[layer.layer], std::vector<int>{2, 4});
+    layers.emplace_back(setting.graph.layers[layer.layer], std::vector<int>{2, 4},
+                        setting.scales.empty() ? nullptr : setting.scales[layer.layer].get());
   }
   Random random(5);
   CandidateEvaluator whole = evaluator(1), part = evaluator(3);
@@ -297,7 +317,7 @@ TEST(Search, FindsTheNodesOfLayersThatShareAName) {
   workloads::Network network = testing::make_small_network(3);
   for (workloads::Node& node : network.nodes) node.name = "the same";
   const Setting setting(std::move(network));
-  const FakeQuantization quantization(setting.network, setting.graph, setting.formats, {});
+  const FakeQuantization quantization(setting.network, setting.graph, setting.formats, {}, setting.scales);
   std::set<int> nodes;
   for (const WeightedLayer& layer : quantization.layers()) {
     nodes.insert(layer.node);
@@ -311,7 +331,7 @@ TEST(WeightFormats, MutantsAreLegalAndOther) {
   workloads::Layer layer;
   Random random(1);
   for (int i = 0; i < 1000; ++i) layer.weights.push_back(static_cast<float>(random.between(-1000, 1000)) / 997);
-  WeightFormatsOfLayer formats(layer, {2, 4, 8});
+  WeightFormatsOfLayer formats(layer, {2, 4, 8}, nullptr);
   std::set<int> widths;
   for (int i = 0; i < 500; ++i) {
     const formats::LpFormat drawn = formats.draw(random), mutant = formats.mutate(drawn, random);
@@ -322,6 +342,46 @@ TEST(WeightFormats, MutantsAreLegalAndOther) {
   EXPECT_EQ(widths, (std::set<int>{2, 4, 8}));
   EXPECT_LT(formats.error(8), formats.error(4));
   EXPECT_LT(formats.error(4), formats.error(2));
+}
+
+TEST(ChannelScales, AreTheBestOfEveryChannel) {
+  workloads::Layer layer;
+  layer.geometry.out_c = 40;
+  std::mt19937_64 random(4);
+  std::normal_distribution<float> normal;
+  for (int c = 0; c < 40; ++c) {
+    for (int i = 0; i < 60; ++i) layer.weights.push_back(c == 7 ? 0 : std::ldexp(normal(random), c % 9));
+  }
+  const ChannelScales channels(layer);
+  const ValueStatistics all(layer.weights);
+  for (const int n : {2, 4, 8}) {
+    const FormatChoice best = channels.best(n);
+    EXPECT_LT(best.mean_squared_error, search_format(all, n, Quantizer::offline).mean_squared_error) << n << " bits";
+    for (const formats::LpFormat& shape : formats::all_lp_formats(n)) {
+      const ChannelScales::Scales& scales = channels.of(shape);
+      ASSERT_EQ(scales.channel_sf_q8.size(), 40u);
+      EXPECT_EQ(scales.channel_sf_q8[7], 0) << "only zeros";
+      double error = 0;
+      for (std::size_t c = 0; c < 40; ++c) {
+        const ValueStatistics values({layer.weights.begin() + 60 * static_cast<std::ptrdiff_t>(c),
+                                      layer.weights.begin() + 60 * static_cast<std::ptrdiff_t>(c + 1)});
+        formats::LpFormat format = shape;
+        format.sf_q8 = scales.sf_q8 + scales.channel_sf_q8[c];
+        const double found = mean_squared_error(values, format, Quantizer::offline);
+        error += found / 40;
+        for (const int step : {-32, -1, 1, 32}) {
+          if (n == 8) continue;
+          format.sf_q8 += step;
+          EXPECT_GE(mean_squared_error(values, format, Quantizer::offline), found) << "channel " << c;
+          format.sf_q8 -= step;
+        }
+      }
+      EXPECT_NEAR(error, scales.mean_squared_error, 1e-9 * error);
+      if (shape.es == best.format.es && shape.rs == best.format.rs) {
+        EXPECT_EQ(best.mean_squared_error, scales.mean_squared_error);
+      }
+    }
+  }
 }
 
 }  // namespace
