@@ -118,7 +118,7 @@ void CandidateEvaluator::advance(const WeightFormats& base) {
         set_weights(own, base, first_layer(block_), first_layer(block_ + 1));
         std::ranges::copy(inputs_[image], own.executor.value(block.value).begin());
         own.executor.run_nodes(block.first_node, block.end_node, [&](int value, std::span<float> data) {
-          quantization_.round(value, data);
+          quantization_.round(value, data, base);
           representation_.pool(value, data, before_.image(image));
         });
         const std::span<const float> input = own.executor.value(next.value);
@@ -146,7 +146,7 @@ std::vector<double> CandidateEvaluator::losses(const std::vector<WeightFormats>&
           std::ranges::copy(inputs_[image], own.executor.value(block.value).begin());
           own.executor.run_nodes(block.first_node, static_cast<int>(network_.nodes.size()),
                                  [&](int value, std::span<float> data) {
-                                   quantization_.round(value, data);
+                                   quantization_.round(value, data, candidates[candidate]);
                                    representation_.pool(value, data, features[candidate].image(image));
                                  });
         }

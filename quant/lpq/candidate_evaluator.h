@@ -14,9 +14,6 @@
 
 namespace lpa::lpq {
 
-/// One format a weighted layer.
-using WeightFormats = std::vector<formats::LpFormat>;
-
 /// Runs the calibration images through the fake-quantized network, from a block on: what comes before the block is
 /// kept. Results do not depend on `threads`.
 class CandidateEvaluator {

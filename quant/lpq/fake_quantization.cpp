@@ -67,12 +67,13 @@ NetworkScales channel_scales(const workloads::LayerGraph& graph) {
 
 FakeQuantization::FakeQuantization(const workloads::Network& network, const workloads::LayerGraph& graph,
                                    const NetworkFormats& activations, const formats::Arithmetic& arithmetic,
-                                   const NetworkScales& scales)
+                                   const NetworkScales& scales, const NetworkFormats* narrow)
     : network_(network),
       graph_(graph),
       scales_(scales),
       input_(activations.input),
       roundings_(network.values.size()),
+      narrow_(network.values.size()),
       constants_(network.values.size()) {
   std::map<std::tuple<int, int, int, int>, std::shared_ptr<const formats::EncoderRounding>> shared;
   const auto rounding = [&](const LpFormat& format) {
@@ -88,6 +89,12 @@ FakeQuantization::FakeQuantization(const workloads::Network& network, const work
     if (layer.reencodes()) roundings_[static_cast<std::size_t>(layer.encoded_value)] = rounding(formats.encoded);
   }
   std::ranges::sort(layers_, {}, &WeightedLayer::node);
+  for (std::size_t i = 0; narrow != nullptr && i < layers_.size(); ++i) {
+    const Layer& layer = graph.layers[layers_[i].layer];
+    const LayerFormats& formats = narrow->layers[layers_[i].layer];
+    narrow_[static_cast<std::size_t>(layer.value)] = {i, rounding(formats.output)};
+    if (layer.reencodes()) narrow_[static_cast<std::size_t>(layer.encoded_value)] = {i, rounding(formats.encoded)};
+  }
   for (std::size_t i = 0; i < graph.constants.size(); ++i) {
     const auto named = [&](const workloads::Value& value) { return value.name == graph.constants[i].name; };
     const auto value = std::ranges::find_if(network.values, named);
@@ -131,9 +138,13 @@ workloads::Tensor FakeQuantization::round_input(const workloads::Tensor& image) 
   return rounded;
 }
 
-void FakeQuantization::round(int value, std::span<float> data) const {
+void FakeQuantization::round(int value, std::span<float> data, const WeightFormats& weights) const {
   const auto index = static_cast<std::size_t>(value);
-  if (roundings_[index]) (*roundings_[index])(data);
+  if (const Narrow& narrow = narrow_[index]; narrow.rounding && weights[narrow.weighted_layer].n == 2) {
+    (*narrow.rounding)(data);
+  } else if (roundings_[index]) {
+    (*roundings_[index])(data);
+  }
   if (constants_[index]) round_linear(*constants_[index], data);
 }
 

@@ -21,6 +21,9 @@
 
 namespace lpa::lpq {
 
+/// One format a weighted layer.
+using WeightFormats = std::vector<formats::LpFormat>;
+
 /// By layer of the graph; null without weights. Empty: weights have one scale a tensor.
 using NetworkScales = std::vector<std::unique_ptr<const ChannelScales>>;
 /// Of every layer with weights.
@@ -40,17 +43,18 @@ struct WeightedLayer {
 /// Concurrent calls are safe.
 class FakeQuantization {
  public:
-  /// `activations`: formats of input, constants and outputs. Keeps references to network, graph and scales. Throws
+  /// `activations`: formats of input, constants and outputs. `narrow`: those of the outputs of layers with 2-bit
+  /// weights, if they have others. Keeps references to network, graph and scales. Throws
   /// workloads::InputError naming a layer whose weights the network does not have under its name.
   FakeQuantization(const workloads::Network& network, const workloads::LayerGraph& graph,
                    const NetworkFormats& activations, const formats::Arithmetic& arithmetic,
-                   const NetworkScales& scales);
+                   const NetworkScales& scales, const NetworkFormats* narrow = nullptr);
 
   /// In the order of their nodes.
   const std::vector<WeightedLayer>& layers() const { return layers_; }
   workloads::Tensor round_input(const workloads::Tensor& image) const;
-  /// Rounds a value of the network, if the machine stores it.
-  void round(int value, std::span<float> data) const;
+  /// Rounds a value of the network, if the machine stores it. `weights` decide only where there are narrow formats.
+  void round(int value, std::span<float> data, const WeightFormats& weights = {}) const;
   /// The node's weights, rounded nearest_linear, of every channel with its own scale if there are some for the format.
   /// The last used ones are kept.
   std::shared_ptr<const std::vector<float>> weights(std::size_t weighted_layer, const formats::LpFormat& format) const;
@@ -70,8 +74,13 @@ class FakeQuantization {
   formats::LpFormat input_;
   std::vector<WeightedLayer> layers_;
   std::vector<std::shared_ptr<const formats::EncoderRounding>> roundings_;  ///< By value; null: none.
-  std::vector<std::optional<formats::LpFormat>> constants_;                 ///< By value: rounded by the front end.
-  mutable std::mutex mutex_;                                                ///< Guards what follows.
+  struct Narrow {
+    std::size_t weighted_layer = 0;
+    std::shared_ptr<const formats::EncoderRounding> rounding;
+  };
+  std::vector<Narrow> narrow_;                               ///< The same with the layer's 2-bit weights.
+  std::vector<std::optional<formats::LpFormat>> constants_;  ///< By value: rounded by the front end.
+  mutable std::mutex mutex_;                                 ///< Guards what follows.
   mutable std::map<Key, Entry> cache_;
   mutable std::size_t cached_ = 0;  ///< Weights in it.
   mutable std::uint64_t uses_ = 0;

@@ -38,7 +38,7 @@ void require_bits(int bits, const std::string& what) {
 
 void check_options(const LayerGraph& graph, const std::vector<Tensor>& images, const FitOptions& options) {
   require_bits(options.weight_bits, "weight bits");
-  require_bits(options.activation_bits, "activation bits");
+  if (options.activation_bits != follow_weights) require_bits(options.activation_bits, "activation bits");
   if (images.empty()) throw InputError("there must be at least one calibration image");
   for (const auto& [name, bits] : options.layer_weight_bits) {
     require_bits(bits, fmt::format("weight bits of layer \"{}\"", name));
@@ -65,7 +65,12 @@ struct Search {
 
 std::vector<Search> plan_searches(const Network& network, const LayerGraph& graph, const Calibration& calibration,
                                   const FitOptions& options, NetworkFormats& formats) {
-  const auto bits = [&](int operand) { return must_have_bytes(graph, operand) ? 8 : options.activation_bits; };
+  const auto bits = [&](int operand) {
+    if (must_have_bytes(graph, operand)) return 8;
+    if (options.activation_bits != follow_weights) return options.activation_bits;
+    const bool has_weights = operand >= 0 && graph.layers[static_cast<std::size_t>(operand)].kind == LayerKind::conv;
+    return has_weights ? std::min(8, 2 * weight_bits(graph.layers[static_cast<std::size_t>(operand)], options)) : 8;
+  };
   std::vector<Search> searches;
   searches.push_back({&calibration.samples(network.input), "the network's input", bits(workloads::network_input),
                       Quantizer::offline, &formats.input});

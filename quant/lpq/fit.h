@@ -16,11 +16,15 @@
 
 namespace lpa::lpq {
 
+/// Instead of a width of activations: what a layer with weights puts out has twice the width of its weights, at most 8
+/// bits; everything else has 8 bits.
+inline constexpr int follow_weights = 0;
+
 struct FitOptions {
   int weight_bits = 8;                             ///< 8, 4 or 2.
   std::map<std::string, int> layer_weight_bits{};  ///< By layer name, instead of weight_bits.
-  int activation_bits = 8;                         ///< 8, 4 or 2; of the input, constants and layers' outputs that
-                                                   ///< need not be bytes (must_have_bytes()).
+  int activation_bits = 8;                         ///< 8, 4 or 2, or follow_weights; of the input, constants and
+                                                   ///< layers' outputs that need not be bytes (must_have_bytes()).
   ScaleMode scales = ScaleMode::per_tensor;        ///< Of weights.
   int threads = 1;                                 ///< The result does not depend on it.
   std::uint64_t seed = 1;                          ///< Of the sampling of activations.

@@ -1,44 +1,41 @@
 #include "quant/lpq/parallel.h"
 
 #include <algorithm>
-#include <exception>
 #include <mutex>
-#include <thread>
-#include <vector>
+
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/task_arena.h>
 
 namespace lpa::lpq {
 
 void parallel_for(int count, int threads, const std::function<void(int, int)>& body, const Progress& progress,
                   const CancelFlag* cancel) {
-  std::atomic<int> next{0};
-  std::atomic<bool> stop{false};
-  std::mutex mutex;  // guards `done`, `error` and the call of `progress`
+  std::mutex mutex;  // guards `done` and the call of `progress`
   int done = 0;
-  std::exception_ptr error;
-
-  const auto work = [&](int worker) {
-    while (!stop) {
-      const int item = next++;
-      if (item >= count) return;
-      try {
-        if (cancel != nullptr && *cancel) throw Cancelled();
-        body(item, worker);
-        const std::lock_guard lock(mutex);
-        ++done;
-        if (progress) progress(done, count);
-      } catch (...) {
-        const std::lock_guard lock(mutex);
-        if (!error) error = std::current_exception();
-        stop = true;
-      }
-    }
+  const auto work = [&](int item, int worker) {
+    if (cancel != nullptr && *cancel) throw Cancelled();
+    body(item, worker);
+    const std::lock_guard lock(mutex);
+    ++done;
+    if (progress) progress(done, count);
   };
-
-  std::vector<std::thread> workers;
-  for (int worker = 1; worker < std::min(threads, count); ++worker) workers.emplace_back(work, worker);
-  work(0);
-  for (std::thread& worker : workers) worker.join();
-  if (error) std::rethrow_exception(error);
+  const int workers = std::min(threads, count);
+  if (workers < 2) {
+    for (int item = 0; item < count; ++item) work(item, 0);
+    return;
+  }
+  // Threads that outlive the loop would not survive a fork of the process: the pool ends with it.
+  struct Pool {
+    ~Pool() { tbb::finalize(handle, std::nothrow); }
+    tbb::task_scheduler_handle handle{tbb::attach{}};
+  } pool;
+  tbb::task_arena arena(workers);
+  arena.execute([&] {
+    tbb::parallel_for(
+        0, count, [&](int item) { work(item, tbb::this_task_arena::current_thread_index()); },
+        tbb::simple_partitioner{});
+  });
 }
 
 }  // namespace lpa::lpq

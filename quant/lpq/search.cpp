@@ -303,6 +303,15 @@ class Search {
   SearchState state_;
 };
 
+/// Of the activations.
+FitOptions fit_options(const SearchOptions& options) {
+  FitOptions fit;
+  fit.activation_bits = options.activation_bits;
+  fit.threads = options.threads;
+  fit.seed = options.seed;
+  return fit;
+}
+
 /// Everything but the number of threads that a search depends on.
 std::string key_of(const workloads::LayerGraph& graph, const std::vector<workloads::Tensor>& images,
                    const SearchOptions& o, const NetworkFormats& activations) {
@@ -362,7 +371,14 @@ SearchResult search_formats(const workloads::Network& network, const workloads::
   SearchResult result{fitted, {}, {}};
   NetworkScales scales;
   if (options.scales == ScaleMode::per_channel) scales = channel_scales(graph);
-  const FakeQuantization quantization(network, graph, result.formats, options.arithmetic, scales);
+  std::optional<NetworkFormats> narrow;
+  if (options.activation_bits == follow_weights && std::ranges::find(options.bits, 2) != options.bits.end()) {
+    FitOptions of_narrow = fit_options(options);
+    of_narrow.weight_bits = 2;
+    narrow = fit_formats(network, graph, images, of_narrow, {}, cancel);
+  }
+  const FakeQuantization quantization(network, graph, result.formats, options.arithmetic, scales,
+                                      narrow ? &*narrow : nullptr);
   if (quantization.layers().empty()) {
     throw InputError(fmt::format("{}: no layer has weights whose formats could be searched", graph.network));
   }
@@ -377,9 +393,11 @@ SearchResult search_formats(const workloads::Network& network, const workloads::
   result.best = state.population.front();
   for (std::size_t i = 0; i < quantization.layers().size(); ++i) {
     const std::size_t layer = quantization.layers()[i].layer;
-    result.formats.layers[layer].weight = result.best.formats[i];
-    if (!scales.empty())
-      result.formats.layers[layer].channel_sf_q8 = scales[layer]->of(result.best.formats[i]).channel_sf_q8;
+    const formats::LpFormat& weight = result.best.formats[i];
+    LayerFormats& formats = result.formats.layers[layer];
+    if (narrow && weight.n == 2) formats = narrow->layers[layer];
+    formats.weight = weight;
+    if (!scales.empty()) formats.channel_sf_q8 = scales[layer]->of(weight).channel_sf_q8;
   }
   result.record = {.objective = to_string(options.objective),
                    .pooling = to_string(options.pooling),
@@ -403,12 +421,7 @@ SearchResult search_formats(const workloads::Network& network, const workloads::
 QuantizedModel search(const workloads::Network& network, const workloads::LayerGraph& graph,
                       const std::vector<workloads::Tensor>& images, const SearchOptions& options,
                       const SearchProgress& progress, const CancelFlag* cancel) {
-  FitOptions fit_options;
-  fit_options.activation_bits = options.activation_bits;
-  fit_options.scales = options.scales;
-  fit_options.threads = options.threads;
-  fit_options.seed = options.seed;
-  const NetworkFormats fitted = fit_formats(network, graph, images, fit_options, {}, cancel);
+  const NetworkFormats fitted = fit_formats(network, graph, images, fit_options(options), {}, cancel);
   SearchResult result = search_formats(network, graph, images, fitted, options, progress, cancel);
   QuantizedModel model = quantize(graph, result.formats);
   model.method = "lpq";

@@ -35,7 +35,7 @@ struct SearchOptions {
   std::vector<int> bits{2, 4, 8};  ///< Widths of weights to choose from.
   Objective objective = Objective::global_local;
   Pooling pooling = Pooling::kurtosis;
-  int activation_bits = 8;
+  int activation_bits = 8;  ///< As in FitOptions.
   ScaleMode scales =
       ScaleMode::per_tensor;  ///< Of weights; a channel's own scale is never searched, but fits its weights.
   std::uint64_t seed = 1;
@@ -61,7 +61,8 @@ struct SearchResult {
 /// Called after every cycle with the number of cycles done, of all, and the best candidate.
 using SearchProgress = std::function<void(int done, int total, const Candidate& best)>;
 
-/// Searches the formats of all weighted layers; everything else has the formats `fitted`. Throws workloads::InputError
+/// Searches the formats of all weighted layers; everything else has the formats `fitted`, or, where activations follow
+/// 2-bit weights, formats that are fitted here. Throws workloads::InputError
 /// for an option that is not legal or a budget that no candidate meets, what Loss throws, workloads::OutputError and
 /// Cancelled. A search that was cancelled goes on from its checkpoint, to the same result.
 SearchResult search_formats(const workloads::Network& network, const workloads::LayerGraph& graph,

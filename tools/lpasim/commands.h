@@ -12,6 +12,7 @@ using Words = std::vector<std::string>;  ///< The arguments behind the sub-comma
 
 ExitCode quantize(const Words& arguments);
 ExitCode report_quant(const Words& arguments);
+ExitCode compare_formats(const Words& arguments);
 ExitCode evaluate(const Words& arguments);
 ExitCode run(const Words& arguments);  ///< Builds a SystemC machine: call it from sc_main, once per process.
 ExitCode import_trace(const Words& arguments);

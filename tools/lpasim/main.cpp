@@ -34,6 +34,8 @@ constexpr Entry commands[] = {
     {"quantize", "choose number formats for a trained network and write its words", lpa::cli::quantize, true},
     {"report-quant", "draw the formats that were chosen, and the search that chose them", lpa::cli::report_quant,
      false},
+    {"compare-formats", "compare number formats of equal width on a network's weights", lpa::cli::compare_formats,
+     false},
     {"evaluate", "evaluate a quantized network in software, with the machine's arithmetic", lpa::cli::evaluate, false},
     {"run", "run a quantized network on the simulated machine, cycle by cycle", lpa::cli::run, true},
     {"import", "make a trace of a trained network", lpa::cli::import_trace, false},
@@ -53,7 +55,7 @@ std::string general_help() {
   std::string text =
       "Usage: lpasim COMMAND [options]\n\n"
       "Cycle-accurate simulator of the Logarithmic-Posit Accelerator, with its quantizer.\n\nCommands:\n";
-  for (const Entry& entry : commands) text += fmt::format("  {:<10} {}\n", entry.name, entry.summary);
+  for (const Entry& entry : commands) text += fmt::format("  {:<15} {}\n", entry.name, entry.summary);
   text += "\nlpasim COMMAND --help lists a command's options; lpasim --version prints the version.\n";
   return text;
 }

@@ -91,7 +91,8 @@ Command quantize_command() {
                        .description = "lpq: kept up to date; a search that has one goes on from it"},
                       {.name = "activation-bits",
                        .placeholder = "BITS",
-                       .description = "width of the activations: 8, 4 or 2",
+                       .description = "width of the activations: 8, 4 or 2; or follow: of what a layer with weights\n"
+                                      "puts out twice the weights' width, at most 8, of all else 8",
                        .fallback = "8"},
                       {.name = "sf",
                        .placeholder = "MODE",
@@ -113,6 +114,13 @@ lpq::ScaleMode scale_mode(const Arguments& options) {
 
 int bits_of(const Arguments& options, const std::string& name) {
   return std::stoi(options.choice(name, bit_widths));
+}
+
+int activation_bits(const Arguments& options) {
+  std::vector<std::string> choices = bit_widths;
+  choices.push_back("follow");
+  const std::string chosen = options.choice("activation-bits", choices);
+  return chosen == "follow" ? lpq::follow_weights : std::stoi(chosen);
 }
 
 /// Options that the chosen method does not have.
@@ -224,7 +232,7 @@ lpq::SearchOptions search_options(const Arguments& options, const workloads::Lay
   search.lambda = options.number("lambda", 0, 100);
   search.temperature = options.number("temperature", 1e-3, 1e3);
   search.scales = scale_mode(options);
-  search.activation_bits = bits_of(options, "activation-bits");
+  search.activation_bits = activation_bits(options);
   search.seed = options.integer("seed", 0, UINT64_MAX);
   search.threads = thread_count(options);
   search.checkpoint = options.path("checkpoint");
@@ -287,7 +295,7 @@ ExitCode quantize(const Words& arguments) {
   lpq::FitOptions fit_options;
   if (!options.text("weight-bits").empty()) fit_options.weight_bits = bits_of(options, "weight-bits");
   fit_options.scales = scale_mode(options);
-  fit_options.activation_bits = bits_of(options, "activation-bits");
+  fit_options.activation_bits = activation_bits(options);
   fit_options.seed = options.integer("seed", 0, UINT64_MAX);
   fit_options.threads = thread_count(options);
 

@@ -235,6 +235,18 @@ TEST_F(Fit, TakesTheWidthsAskedFor) {
   EXPECT_EQ(model.input.n, 4);
 }
 
+TEST_F(Fit, ActivationsFollowTheWeights) {
+  const FitOptions options{
+      .weight_bits = 4, .layer_weight_bits = {{"conv2", 2}, {"fc", 8}}, .activation_bits = follow_weights};
+  const QuantizedModel model = fit(network_, graph_, calibration(2), options);
+  for (const QuantizedLayer& layer : model.layers) {
+    const bool follows = layer.name == "conv2" || layer.name == "pool";  // A max pool keeps the format.
+    EXPECT_EQ(layer.encoded.n, follows ? 4 : 8) << layer.name;
+    EXPECT_EQ(layer.output.n, follows ? 4 : 8) << layer.name;
+  }
+  EXPECT_EQ(model.input.n, 8);
+}
+
 TEST_F(Fit, RejectsWrongOptions) {
   EXPECT_EQ(error({.weight_bits = 3}), "weight bits is 3 but must be 2, 4 or 8");
   EXPECT_EQ(error({.activation_bits = 16}), "activation bits is 16 but must be 2, 4 or 8");

@@ -214,6 +214,28 @@ TEST_P(BothNetworks, KeepsTheBudgetAndNeverGetsWorse) {
   }
 }
 
+TEST_P(BothNetworks, ActivationsFollowTheWeights) {
+  const SearchResult result = setting.search({.activation_bits = follow_weights, .seed = 3, .threads = 2});
+  EXPECT_EQ(setting.search({.activation_bits = follow_weights, .seed = 3}).record, result.record);
+  std::set<int> widths;
+  for (std::size_t i = 0; i < setting.graph.layers.size(); ++i) {
+    const workloads::Layer& layer = setting.graph.layers[i];
+    const LayerFormats& formats = result.formats.layers[i];
+    if (layer.kind != workloads::LayerKind::conv) continue;
+    const bool narrow = formats.weight.n == 2 && !must_have_bytes(setting.graph, static_cast<int>(i));
+    EXPECT_EQ(formats.output.n, narrow ? 4 : 8) << layer.name;
+    widths.insert(formats.output.n);
+  }
+  EXPECT_TRUE(widths.contains(4));
+  // The search saw the very formats that it gives: its loss is that of the result.
+  const FakeQuantization given(setting.network, setting.graph, result.formats, formats::arithmetic_preset("wide"),
+                               setting.scales);
+  CandidateEvaluator evaluator(setting.network, given, setting.images, Objective::global_local, 0.1, Pooling::kurtosis,
+                               1, nullptr);
+  evaluator.start_block(0, {});
+  EXPECT_EQ(evaluator.losses({result.best.formats}).front(), result.best.loss);
+}
+
 TEST_P(BothNetworks, ALargerLambdaCompressesMore) {
   const double none = setting.search({.lambda = 0}).best.cost, strong = setting.search({.lambda = 20}).best.cost;
   EXPECT_GT(none, strong);

@@ -154,7 +154,7 @@ class BadInput(ProgramTest):
 
     def test_bad_values(self):
         self.refuse(2, "expected 8, 4, 2", "--weight-bits", "5")
-        self.refuse(2, "expected 8, 4, 2", "--activation-bits", "16")
+        self.refuse(2, "expected 8, 4, 2, follow", "--activation-bits", "16")
         self.refuse(2, "expected a whole number of at least 0", "--seed", "x")
         self.refuse(2, "expected a whole number from 1", "--threads", "0")
         self.refuse(2, "expected fit", "--method", "magic")
