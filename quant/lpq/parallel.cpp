@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <mutex>
-
 #include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/info.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
 
@@ -20,7 +20,7 @@ void parallel_for(int count, int threads, const std::function<void(int, int)>& b
     ++done;
     if (progress) progress(done, count);
   };
-  const int workers = std::min(threads, count);
+  const int workers = std::min({threads, count, tbb::info::default_concurrency()});
   if (workers < 2) {
     for (int item = 0; item < count; ++item) work(item, 0);
     return;

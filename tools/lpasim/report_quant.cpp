@@ -114,17 +114,30 @@ void draw_widths(Svg& svg, double top, const lpq::QuantizedModel& model, const s
   }
 }
 
-void draw_weights(Svg& svg, double top, const workloads::Layer& layer, const formats::LpFormat& format) {
+/// Weights as the layer's format sees them: those of a channel with a scale of its own are scaled by it.
+std::vector<double> scaled_weights(const workloads::Layer& layer, const lpq::QuantizedLayer& quantized) {
+  std::vector<double> weights(layer.weights.begin(), layer.weights.end());
+  if (quantized.channel_sf_q8.empty()) return weights;
+  const std::size_t of_channel = weights.size() / quantized.channel_sf_q8.size();
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    weights[i] *= std::exp2(quantized.channel_sf_q8[i / of_channel] / 256.0);
+  return weights;
+}
+
+void draw_weights(Svg& svg, double top, const workloads::Layer& layer, const lpq::QuantizedLayer& quantized) {
+  const formats::LpFormat& format = quantized.weight;
+  const std::vector<double> weights = scaled_weights(layer, quantized);
   double largest = 0;
-  for (const float weight : layer.weights) largest = std::max(largest, static_cast<double>(std::abs(weight)));
+  for (const double weight : weights) largest = std::max(largest, std::abs(weight));
   largest = largest > 0 ? 1.05 * largest : 1;
   std::vector<double> counts(bins);
-  for (const double weight : layer.weights) {
+  for (const double weight : weights) {
     const auto bin = static_cast<int>((weight + largest) / (2 * largest) * bins);
     ++counts[static_cast<std::size_t>(std::clamp(bin, 0, bins - 1))];
   }
   svg.text({left, top - 12},
-           fmt::format("{} weights of {} over the words of {}", layer.weights.size(), layer.name, to_string(format)),
+           fmt::format("{} weights of {}{} over the words of {}", weights.size(), layer.name,
+                       quantized.channel_sf_q8.empty() ? "" : ", in their channels' scales,", to_string(format)),
            Anchor::start, 14);
   Axes axes(svg, {left, top}, inner_width, panel_height, {-largest, 0},
             {largest, std::max(1.0, 1.05 * *std::ranges::max_element(counts))});
@@ -170,7 +183,7 @@ ExitCode report_quant(const Words& arguments) {
   }
   draw_widths(svg, top, model, layers);
   top += panel_height + formats_gap;
-  draw_weights(svg, top, graph.layers[layer], model.layers[layer].weight);
+  draw_weights(svg, top, graph.layers[layer], model.layers[layer]);
   workloads::write_file_atomically(options.path("out"), svg.finish());
   fmt::print("Written to {}\n", options.text("out"));
   return ExitCode::success;

@@ -35,12 +35,14 @@ class Search(ProgramTest):
                 self.assertEqual(fitness, sorted(fitness, reverse=True))
 
     def test_a_machine_runs_what_was_chosen(self):
-        self.search(self.folder / "Q")
+        self.search(self.folder / "Q", "--sf", "per-channel", "--activation-bits", "follow")
+        layers = json.loads((self.folder / "Q" / "quant.json").read_text())["layers"]
+        self.assertTrue(all("channel_sf" in layer["weight"] for layer in layers if "weight" in layer))
         self.succeed("run", "--network", self.network, "--quantized", self.folder / "Q", "--dataset", self.data,
                      "--images", "1", "--out", self.folder / "R", "--check")
 
     def test_the_drawing(self):
-        self.search(self.folder / "Q", "--budget", "bits=5")
+        self.search(self.folder / "Q", "--budget", "bits=5", "--sf", "per-channel")
         drawing = self.folder / "q.svg"
         report = ("report-quant", self.folder / "Q", "--network", self.network, "--out", drawing)
         self.succeed(*report)
@@ -54,6 +56,21 @@ class Search(ProgramTest):
         self.fail_with(3, "quant.json", "report-quant", self.folder, "--network", self.network, "--out",
                        self.folder / "other.svg")
         self.assertFalse((self.folder / "other.svg").exists())
+
+    def test_formats_compared(self):
+        result, drawing = self.folder / "c.json", self.folder / "c.svg"
+        compare = ("compare-formats", "--network", self.network, "--bits", "6", "--out", result, "--svg", drawing)
+        table = self.succeed(*compare)
+        layers = json.loads(result.read_text())["layers"]
+        for kind in ("LP", "AdaptivFloat", "posit", "LNS", "int", "ANT"):
+            errors = sorted(layer["formats"][kind]["rmse"] / layer["rms"] for layer in layers)
+            for extreme in (errors[0], errors[-1]):
+                self.assertRegex(table, rf"{kind} .*{extreme:.5f}")
+        texts = [element.text for element in xml.etree.ElementTree.parse(drawing).iter()]
+        self.assertIn("AdaptivFloat", texts)
+        self.fail_with(2, "c.json", *compare)
+        self.fail_with(2, "expected a whole number from 4 to 8", "compare-formats", "--network", self.network, "--bits", "9")
+        self.fail_with(3, "none.onnx", "compare-formats", "--network", self.folder / "none.onnx")
 
     def test_a_fit_has_no_history_to_draw(self):
         self.succeed("quantize", "--network", self.network, "--dataset", self.data, "--images", "4", "--out",
