@@ -86,6 +86,7 @@ class FastMachine : public sc_core::sc_module {
   void set_words_aside();
   void form_words(const Schedule& schedule, bool values);
   void compute_words(bool on);
+  void leap(std::uint64_t edges, const Counters& counters);
   bool skip_visits();
   VisitMoment moment(const LayerPosition& position) const;
   void walk(StateWalk& walk);

@@ -27,8 +27,11 @@ void FastMachine::watch_layers() {
   const bool ended = controller_.layers_ended() != watched_ends_;
   watched_ends_ = controller_.layers_ended();
   if (const Schedule* last = std::exchange(set_aside_, nullptr); last != nullptr) {
-    compute_words(values_on_);
-    if (ended) form_words(*last, values_set_aside_);
+    if (ended) {
+      form_words(*last, values_set_aside_);
+    } else {
+      compute_words(values_on_);
+    }
   }
   if (schedule == nullptr && ended && at_rest(edge_)) {
     memo_.end(dma_.turn(), edge_, controller_.counters());
@@ -50,10 +53,7 @@ bool FastMachine::repeat_layer() {
   if (!LayerWords::possible(schedule, direct_memory().size())) return false;
   form_words(schedule, values_on_);
   ++layers_repeated_;
-  edge_ += cost->edges;
-  repeated_ += cost->counters;
-  repeated_.cycles = 0;  // Which are the controller's to count, as are their causes.
-  repeated_.by_cause = {};
+  leap(cost->edges, cost->counters);
   dma_.set_turn(cost->dma_turn);
   controller_.end_repeated(edge_, cost->counters);
   counted_ = edge_;
@@ -114,15 +114,20 @@ bool FastMachine::skip_visits() {
   if (!way) return false;
   StateWalk moving = StateWalk::moving(way->distance, period_.value());
   walk(moving);
-  edge_ += way->distance.edge;
+  leap(way->distance.edge, way->counters);
   counted_ += way->distance.edge;
   edges_skipped_ += way->distance.edge;
   seen_visit_ += way->distance.visit;
   controller_.skip(way->counters.by_cause, way->counters.cycles);
-  repeated_ += way->counters;
+  return true;
+}
+
+/// Over edges that are not run. Cycles and their causes are the controller's to count.
+void FastMachine::leap(std::uint64_t edges, const Counters& counters) {
+  edge_ += edges;
+  repeated_ += counters;
   repeated_.cycles = 0;
   repeated_.by_cause = {};
-  return true;
 }
 
 VisitMoment FastMachine::moment(const LayerPosition& position) const {

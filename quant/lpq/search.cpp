@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
-#include <numeric>
+#include <memory>
 #include <set>
 
 #include <fmt/format.h>
@@ -51,27 +50,15 @@ void check_options(const SearchOptions& options) {
 class Search {
  public:
   Search(const workloads::LayerGraph& graph, const SearchOptions& options, CandidateEvaluator& evaluator,
-         const FakeQuantization& quantization, const NetworkScales& scales)
+         const FakeQuantization& quantization, const NetworkScales& scales, const CancelFlag* cancel)
       : options_(options), evaluator_(evaluator) {
-    for (const WeightedLayer& layer : quantization.layers()) {
-      const ChannelScales* const of_layer = scales.empty() ? nullptr : scales[layer.layer].get();
-      layers_.emplace_back(graph.layers[layer.layer], options_.bits, of_layer);
-      if (!options_.costs.empty()) {
-        costs_.push_back(options_.costs[layer.layer]);
-        continue;
-      }
-      auto& costs = costs_.emplace_back();
-      for (const int n : {2, 4, 8}) costs[n] = static_cast<double>(layer.weights) * n;
-    }
     std::ranges::sort(options_.bits);
-    double least = 0;
-    for (const auto& costs : costs_) {
-      full_cost_ += costs.at(8);
-      double lowest = costs.at(options_.bits.front());
-      for (const int n : options_.bits) lowest = std::min(lowest, costs.at(n));
-      least += lowest;
+    const WidthCosts costs = options.costs.empty() ? bits_of_weights(graph) : options.costs;
+    for (const WeightedLayer& layer : quantization.layers()) {
+      costs_.push_back(costs[layer.layer]);
+      full_cost_ += costs_.back().at(8);
     }
-    if (options_.budget && least > *options_.budget) {
+    if (const double least = least_cost(costs_, options_.bits); options_.budget && least > *options_.budget) {
       throw InputError(fmt::format("no formats fit the budget: the weights cost at least {:.6g}, the budget is {:.6g}",
                                    least, *options_.budget));
     }
@@ -79,6 +66,14 @@ class Search {
     if (std::int64_t{options_.passes} * options_.cycles > most_evaluations / blocks / (options_.partners + 1)) {
       throw InputError(fmt::format("passes, cycles and partners ask for more than {} evaluations", most_evaluations));
     }
+    layers_.resize(quantization.layers().size());
+    const auto work_out = [&](int item, int) {
+      const auto index = static_cast<std::size_t>(item);
+      const std::size_t layer = quantization.layers()[index].layer;
+      layers_[index] = std::make_unique<WeightFormatsOfLayer>(graph.layers[layer], options_.bits,
+                                                              scales.empty() ? nullptr : scales[layer].get());
+    };
+    parallel_for(static_cast<int>(layers_.size()), options_.threads, work_out, {}, cancel);
   }
 
   /// From the beginning, or from the checkpoint.
@@ -111,7 +106,7 @@ class Search {
  private:
   WeightFormats uniform(int bits) const {
     WeightFormats formats;
-    for (const auto& layer : layers_) formats.push_back(layer.best(bits));
+    for (const auto& layer : layers_) formats.push_back(layer->best(bits));
     return formats;
   }
 
@@ -181,7 +176,7 @@ class Search {
         if (width == 0) continue;
         const double price = costs_[layer].at(width) - costs_[layer].at(formats[layer].n);
         if (step > 0 && cost + price > *options_.budget) continue;
-        const double won = layers_[layer].error(formats[layer].n) - layers_[layer].error(width);
+        const double won = layers_[layer]->error(formats[layer].n) - layers_[layer]->error(width);
         const double ratio = won / std::max(std::abs(price), 1e-9);
         if (chosen == formats.size() || ratio > best) {
           chosen = layer;
@@ -191,7 +186,7 @@ class Search {
       if (chosen == formats.size()) return false;
       const int width = width_beside(formats[chosen].n, step);
       cost += costs_[chosen].at(width) - costs_[chosen].at(formats[chosen].n);
-      formats[chosen] = layers_[chosen].best(width);
+      formats[chosen] = layers_[chosen]->best(width);
       return true;
     };
     constexpr int patience = 20;
@@ -214,10 +209,10 @@ class Search {
       if (formats.size() % 2 == 0) {
         for (std::size_t i = 0; i < drawn.size(); ++i) {
           const int n = options_.bits[random.below(options_.bits.size())];
-          drawn[i] = layers_[i].best(n);
+          drawn[i] = layers_[i]->best(n);
         }
       } else {
-        for (std::size_t i = 0; i < drawn.size(); ++i) drawn[i] = layers_[i].draw(random);
+        for (std::size_t i = 0; i < drawn.size(); ++i) drawn[i] = layers_[i]->draw(random);
       }
       meet_budget(drawn, 0, {}, random);
       formats.push_back(std::move(drawn));
@@ -272,7 +267,7 @@ class Search {
     const std::size_t sure = layers[random.below(layers.size())];
     for (const std::size_t layer : layers) {
       if (layer == sure || random.chance(1.0 / static_cast<double>(layers.size()))) {
-        child[layer] = layers_[layer].mutate(child[layer], random);
+        child[layer] = layers_[layer]->mutate(child[layer], random);
       }
     }
     std::vector<WeightFormats> children{child};
@@ -281,7 +276,7 @@ class Search {
       const Candidate& partner = state_.population[random.below(state_.population.size())];
       for (const std::size_t layer : layers) {
         if (random.chance(0.5))
-          mated[layer] = random.chance(0.5) ? layers_[layer].draw(random) : partner.formats[layer];
+          mated[layer] = random.chance(0.5) ? layers_[layer]->draw(random) : partner.formats[layer];
       }
       children.push_back(std::move(mated));
     }
@@ -297,7 +292,7 @@ class Search {
 
   SearchOptions options_;
   CandidateEvaluator& evaluator_;
-  std::vector<WeightFormatsOfLayer> layers_;
+  std::vector<std::unique_ptr<WeightFormatsOfLayer>> layers_;
   WidthCosts costs_;
   double full_cost_ = 0;
   SearchState state_;
@@ -341,6 +336,26 @@ std::string key_of(const workloads::LayerGraph& graph, const std::vector<workloa
 }
 
 }  // namespace
+
+WidthCosts bits_of_weights(const workloads::LayerGraph& graph) {
+  WidthCosts costs(graph.layers.size());
+  for (std::size_t i = 0; i < graph.layers.size(); ++i) {
+    if (graph.layers[i].kind != workloads::LayerKind::conv) continue;
+    for (const int n : {2, 4, 8}) costs[i][n] = static_cast<double>(graph.layers[i].weights.size()) * n;
+  }
+  return costs;
+}
+
+double least_cost(const WidthCosts& costs, const std::vector<int>& bits) {
+  double sum = 0;
+  for (const auto& layer : costs) {
+    if (layer.empty()) continue;
+    double least = layer.at(bits.front());
+    for (const int n : bits) least = std::min(least, layer.at(n));
+    sum += least;
+  }
+  return sum;
+}
 
 const char* to_string(Objective objective) {
   switch (objective) {
@@ -388,7 +403,7 @@ SearchResult search_formats(const workloads::Network& network, const workloads::
   if (!options.checkpoint.empty()) {
     checkpoint.emplace(options.checkpoint, key_of(graph, images, options, result.formats));
   }
-  Search search(graph, options, evaluator, quantization, scales);
+  Search search(graph, options, evaluator, quantization, scales, cancel);
   SearchState state = search.run(checkpoint ? &*checkpoint : nullptr, progress);
   result.best = state.population.front();
   for (std::size_t i = 0; i < quantization.layers().size(); ++i) {

@@ -25,6 +25,11 @@ namespace lpa::lpq {
 /// What each layer of the graph costs by the width of its weights: 2, 4 and 8 bits. Layers without weights have none.
 using WidthCosts = std::vector<std::map<int, double>>;
 
+/// The bits of every layer's weights.
+WidthCosts bits_of_weights(const workloads::LayerGraph& graph);
+/// The least sum of costs that weights of some of these widths can have.
+double least_cost(const WidthCosts& costs, const std::vector<int>& bits);
+
 struct SearchOptions {
   int population = 20;
   int passes = 10;   ///< Over all blocks.
@@ -41,7 +46,7 @@ struct SearchOptions {
   std::uint64_t seed = 1;
   int threads = 1;                 ///< The result does not depend on it.
   std::optional<double> budget{};  ///< Of the costs' sum: no candidate may exceed it, and its loss alone decides.
-  WidthCosts costs{};              ///< Empty: bits of weights.
+  WidthCosts costs{};              ///< Empty: bits_of_weights().
   std::string cost_name = "bits";  ///< What they count, for the record.
   formats::Arithmetic arithmetic = formats::arithmetic_preset("wide");
   std::filesystem::path checkpoint{};  ///< Written after every block, and read first if it is there. Empty: none.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <optional>
@@ -193,36 +194,33 @@ void set_budget(const Arguments& options, const workloads::LayerGraph& graph, lp
   if (!known || error != std::errc{} || stop != end || !(number > 0) || !(number < 1e30)) {
     bad_value(*value, "bits=N, bytes=N or cycles=N with a number above 0, such as bits=4.5");
   }
-  const double weights = weight_count(graph);
-  double unit = what == "bits" ? weights : 8, others = 0;
-  double least = *std::ranges::min_element(search.bits) * weights;
+  double unit = what == "bits" ? weight_count(graph) : 8, others = 0;
   if (what == "cycles") {
     if (search.activation_bits != 8) bad_value(*value, "bits or bytes, since --activation-bits is not 8");
     driver::WidthCycles cycles = driver::width_cycles(options.machine(), graph);
-    least = 0;
-    for (const auto& layer : cycles.layers) {
-      double lowest = layer.empty() ? 0 : layer.at(search.bits.front());
-      for (const auto& [bits, cost] : layer) {
-        if (std::ranges::find(search.bits, bits) != search.bits.end()) lowest = std::min(lowest, cost);
-      }
-      least += lowest;
-    }
     unit = 1;
     others = cycles.others;
     search.costs = std::move(cycles.layers);
     search.cost_name = "cycles of layers with weights";
+  } else {
+    search.costs = lpq::bits_of_weights(graph);
   }
   search.budget = number * unit - others;
+  const double least = lpq::least_cost(search.costs, search.bits);
   if (*search.budget < least) bad_value(*value, fmt::format("at least {}={:.6g}", what, (least + others) / unit));
 }
 
 lpq::SearchOptions search_options(const Arguments& options, const workloads::LayerGraph& graph) {
   using enum lpq::Objective;
-  const std::map<std::string, lpq::Objective> objectives{
-      {"global-local", global_local}, {"global", global}, {"kl", kl}, {"mse", mse}};
+  std::vector<std::string> names;
+  std::map<std::string, lpq::Objective> objectives;
+  for (const lpq::Objective objective : {global_local, global, kl, mse}) {
+    names.emplace_back(to_string(objective));
+    objectives[names.back()] = objective;
+  }
   lpq::SearchOptions search;
   search.bits = widths(options);
-  search.objective = objectives.at(options.choice("objective", {"global-local", "global", "kl", "mse"}));
+  search.objective = objectives.at(options.choice("objective", names));
   search.pooling =
       options.choice("pooling", {"kurtosis", "mean"}) == "mean" ? lpq::Pooling::mean : lpq::Pooling::kurtosis;
   search.population = static_cast<int>(options.integer("population", 2, 10000));
@@ -265,18 +263,17 @@ class SearchDisplay {
 std::string format_table(const workloads::LayerGraph& graph, const lpq::QuantizedModel& model) {
   Table table({"layer", "op", "weights", "weight format", "output format"});
   table.add({"input", "", "", "", formats::to_string(model.input)});
-  std::size_t bits = 0;
+  double bits = 0;
   for (std::size_t index = 0; index < graph.layers.size(); ++index) {
     const auto& layer = model.layers[index];
     const bool weights = !layer.weights.empty();
     table.add({layer.name, graph.layers[index].op, weights ? grouped(layer.weights.size()) : "-",
                weights ? formats::to_string(layer.weight) : "-", formats::to_string(layer.output)});
-    if (weights) bits += layer.weights.size() * static_cast<std::size_t>(layer.weight.n);
+    if (weights) bits += static_cast<double>(layer.weights.size()) * layer.weight.n;
   }
-  std::size_t weights = 0;
-  for (const auto& layer : model.layers) weights += layer.weights.size();
-  return table.text() + fmt::format("\nWeights take {} bytes, {:.2f} bits each on average.\n", grouped((bits + 7) / 8),
-                                    static_cast<double>(bits) / static_cast<double>(std::max<std::size_t>(weights, 1)));
+  return table.text() + fmt::format("\nWeights take {} bytes, {:.2f} bits each on average.\n",
+                                    grouped(static_cast<std::uint64_t>(std::ceil(bits / 8))),
+                                    bits / std::max(weight_count(graph), 1.0));
 }
 
 }  // namespace

@@ -93,6 +93,9 @@ void check_output_file(const std::string& option, const std::filesystem::path& f
     throw Error(ExitCode::usage, fmt::format("{} {}: {}", option, file.string(), reason));
   };
   if (std::filesystem::is_directory(file, ignored)) fail("is a folder, expected a file");
+  if (std::filesystem::exists(file, ignored) && !std::filesystem::is_regular_file(file, ignored)) {
+    fail("is no regular file, which alone can be replaced");
+  }
   if (!force && std::filesystem::exists(file, ignored)) fail("exists already; --force replaces it");
   const auto folder = std::filesystem::absolute(file).parent_path();
   if (access(folder.c_str(), W_OK) != 0) fail("cannot be written: " + std::generic_category().message(errno));
