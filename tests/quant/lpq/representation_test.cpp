@@ -1,5 +1,6 @@
 #include "quant/lpq/representation.h"
 
+#include <array>
 #include <cmath>
 #include <random>
 
@@ -39,22 +40,26 @@ double kurtosis_by_moments(const std::vector<float>& x) {
 }
 
 TEST(Representation, PoolsChannelsByTheirKurtosis) {
-  const workloads::Network network = values_of({{1, 5, 4, 7}, {1, 28, 5}});
-  const Representation representation(network, {0, 1}, Pooling::kurtosis);
-  ASSERT_EQ(representation.begins(), (std::vector<std::size_t>{0, 5, 10}));
-  const std::vector<float> data = random_data(5 * 28, 3);
-  std::vector<float> transposed(data.size());
-  for (std::size_t c = 0; c < 5; ++c) {
-    for (std::size_t p = 0; p < 28; ++p) transposed[p * 5 + c] = data[c * 28 + p];
-  }
-  std::vector<float> features(10, -1);
-  representation.pool(0, data, features);
-  representation.pool(1, transposed, features);
-  for (std::size_t c = 0; c < 5; ++c) {
-    const std::vector<float> channel(data.begin() + static_cast<std::ptrdiff_t>(c * 28),
-                                     data.begin() + static_cast<std::ptrdiff_t>(c * 28 + 28));
-    EXPECT_NEAR(features[c], kurtosis_by_moments(channel), 1e-3);
-    EXPECT_EQ(features[5 + c], features[c]) << "the same channel, stored with channels last";
+  for (const auto& [channels, height, width] : {std::array{5, 4, 7}, {37, 9, 13}, {16, 4, 4}, {1, 1, 3}, {33, 1, 2}}) {
+    const int positions = height * width;
+    const workloads::Network network = values_of({{1, channels, height, width}, {1, positions, channels}});
+    const Representation representation(network, {0, 1}, Pooling::kurtosis);
+    const auto c_size = static_cast<std::size_t>(channels), p_size = static_cast<std::size_t>(positions);
+    ASSERT_EQ(representation.begins(), (std::vector<std::size_t>{0, c_size, 2 * c_size}));
+    const std::vector<float> data = random_data(c_size * p_size, 3);
+    std::vector<float> transposed(data.size());
+    for (std::size_t c = 0; c < c_size; ++c) {
+      for (std::size_t p = 0; p < p_size; ++p) transposed[p * c_size + c] = data[c * p_size + p];
+    }
+    std::vector<float> features(2 * c_size, -1);
+    representation.pool(0, data, features);
+    representation.pool(1, transposed, features);
+    for (std::size_t c = 0; c < c_size; ++c) {
+      const auto first = data.begin() + static_cast<std::ptrdiff_t>(c * p_size);
+      const double expected = kurtosis_by_moments({first, first + positions});
+      EXPECT_NEAR(features[c], expected, 1e-3) << channels << " channels, " << positions << " positions";
+      EXPECT_NEAR(features[c_size + c], features[c], 1e-4) << "the same channel, stored with channels last";
+    }
   }
 }
 
