@@ -6,11 +6,12 @@
 namespace lpa::lpq {
 namespace {
 
-/// The results of all layers with weights, and the network's output.
-std::vector<int> compared_values(const workloads::Network& network, const FakeQuantization& quantization) {
+/// What the objective looks at: the results of all layers with weights and the network's output, or this alone.
+std::vector<int> compared_values(const workloads::Network& network, const FakeQuantization& quantization,
+                                 Objective objective) {
   std::vector<int> values;
   for (const WeightedLayer& layer : quantization.layers()) {
-    if (layer.value != network.output) values.push_back(layer.value);
+    if (objective == Objective::global_local && layer.value != network.output) values.push_back(layer.value);
   }
   values.push_back(network.output);
   return values;
@@ -36,7 +37,7 @@ CandidateEvaluator::CandidateEvaluator(const workloads::Network& network, const 
       blocks_(find_blocks(network, quantization.layers())),
       images_(images),
       workers_(static_cast<std::size_t>(threads_)),
-      representation_(network, compared_values(network, quantization), pooling),
+      representation_(network, compared_values(network, quantization, objective), pooling),
       loss_(objective, temperature, representation_.begins(), fp32_features()) {
   before_ = {images.size(), representation_.size(), std::vector<float>(images.size() * representation_.size())};
   inputs_.resize(images.size());
