@@ -17,8 +17,8 @@ namespace lpa::hw {
 /// the next ones. Without a register stage they stand there in the same cycle only.
 ///
 /// Channels' own parts of the scale come with the first bundle of a tile that completes sums, while that enters the
-/// array, and wait here for its sums. Tiles are loaded in R cycles, so that one register more than latency() / R a lane
-/// holds all that wait. Until a tile has come they are 0.
+/// array, and wait here for its sums. Swaps are at least R + 1 cycles apart, so that a lane needs 1 +
+/// ceil(latency / (R + 1)) registers. Until a tile has come they are 0.
 class ArrayEncoder : public sc_core::sc_module {
  public:
   sc_core::sc_in<bool> clk{"clk"};

@@ -8,19 +8,13 @@ namespace {
 
 constexpr std::size_t sampled_channels = 32;
 
-/// Of all channels, or of some.
-double squared_error(const std::vector<ValueStatistics>& channels, const formats::LpFormat& shape, std::size_t step,
-                     std::vector<int>* sf_q8 = nullptr) {
-  double error = 0;
-  for (std::size_t c = 0; c < channels.size(); c += step) {
-    const FormatChoice choice = search_scale(channels[c], shape, Quantizer::offline);
-    error += choice.mean_squared_error * static_cast<double>(channels[c].count());
-    if (sf_q8 != nullptr) sf_q8->push_back(choice.format.sf_q8);
-  }
-  return error;
-}
+constexpr int most_own_q8 = 8 * 256;
 
 }  // namespace
+
+const char* to_string(ScaleMode mode) {
+  return mode == ScaleMode::per_tensor ? "per-tensor" : "per-channel";
+}
 
 ChannelScales::ChannelScales(const workloads::Layer& layer) {
   const auto channels = static_cast<std::size_t>(layer.geometry.out_c);
@@ -36,11 +30,10 @@ const ChannelScales::Scales& ChannelScales::of(const formats::LpFormat& shape) c
   const auto [found, is_new] = scales_.try_emplace({shape.n, shape.es, shape.rs});
   Scales& scales = found->second;
   if (!is_new) return scales;
-  std::vector<int> sf_q8;
-  const double error = squared_error(channels_, shape, 1, &sf_q8);
-  std::vector<int> of_values;  // Any scale will do for a channel of zeros.
-  for (std::size_t c = 0; c < channels_.size(); ++c) {
-    if (channels_[c].largest() > 0) of_values.push_back(sf_q8[c]);
+  std::vector<int> sf_q8, of_values;  // Any scale will do for a channel of zeros.
+  for (const ValueStatistics& channel : channels_) {
+    sf_q8.push_back(search_scale(channel, shape, Quantizer::offline).format.sf_q8);
+    if (channel.largest() > 0) of_values.push_back(sf_q8.back());
   }
   if (!of_values.empty()) {
     const auto middle = of_values.begin() + static_cast<std::ptrdiff_t>(of_values.size() / 2);
@@ -48,11 +41,14 @@ const ChannelScales::Scales& ChannelScales::of(const formats::LpFormat& shape) c
     scales.sf_q8 = *middle;
   }
   for (std::size_t c = 0; c < channels_.size(); ++c) {
-    constexpr int limit = std::numeric_limits<std::int16_t>::max();
-    const int own = channels_[c].largest() > 0 ? sf_q8[c] - scales.sf_q8 : 0;
-    scales.channel_sf_q8.push_back(static_cast<std::int16_t>(std::clamp(own, -limit, limit)));
+    constexpr int least = std::numeric_limits<std::int16_t>::min();
+    const int own = channels_[c].largest() > 0 ? std::clamp(sf_q8[c] - scales.sf_q8, least, most_own_q8) : 0;
+    scales.channel_sf_q8.push_back(static_cast<std::int16_t>(own));
+    formats::LpFormat format = shape;
+    format.sf_q8 = scales.sf_q8 + own;
+    scales.mean_squared_error += lpq::mean_squared_error(channels_[c], format, Quantizer::offline);
   }
-  scales.mean_squared_error = error / static_cast<double>(channels_.size() * channels_.front().count());
+  scales.mean_squared_error /= static_cast<double>(channels_.size());
   return scales;
 }
 
@@ -61,7 +57,10 @@ FormatChoice ChannelScales::best(int n) const {
   formats::LpFormat best;
   double least = std::numeric_limits<double>::infinity();
   for (const formats::LpFormat& shape : formats::all_lp_formats(n)) {
-    const double error = squared_error(channels_, shape, step);
+    double error = 0;
+    for (std::size_t c = 0; c < channels_.size(); c += step) {
+      error += search_scale(channels_[c], shape, Quantizer::offline).mean_squared_error;
+    }
     if (error >= least) continue;
     least = error;
     best = shape;

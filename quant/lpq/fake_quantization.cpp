@@ -46,13 +46,9 @@ void round_linear(const LpFormat& format, std::span<float> data, std::span<const
     values.push_back(static_cast<float>(formats::decode(format, static_cast<formats::Word>(word))));
   }
   const std::vector<formats::Word> words = encode_channels(format, channel_sf_q8, data);
-  std::ranges::transform(words, data.begin(), [&values](formats::Word word) { return values[word]; });
-  if (channel_sf_q8.empty()) return;
-  const std::size_t of_channel = data.size() / channel_sf_q8.size();
-  for (std::size_t i = 0; i < data.size();) {
-    const auto factor = static_cast<float>(std::exp2(-channel_sf_q8[i / of_channel] / 256.0));
-    for (const std::size_t end = i + of_channel; i < end; ++i) data[i] *= factor;
-  }
+  for_channels(data.size(), channel_sf_q8, [&](std::size_t begin, std::size_t end, double factor) {
+    for (std::size_t i = begin; i < end; ++i) data[i] = values[words[i]] * static_cast<float>(1 / factor);
+  });
 }
 
 }  // namespace

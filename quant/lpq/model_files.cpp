@@ -195,7 +195,8 @@ std::vector<formats::Word> read_words(const WeightsFile& file, const std::string
   return words;
 }
 
-void read_weights(const Fields& fields, const Layer& layer, const WeightsFile& file, QuantizedLayer& quantized) {
+void read_weights(const Fields& fields, std::size_t index, const Layer& layer, const WeightsFile& file,
+                  QuantizedLayer& quantized) {
   const Fields weight = fields.object("weight");
   quantized.weight = weight.format();
   if (const json right = weight_shape(layer); weight.array("shape") != right) {
@@ -203,7 +204,11 @@ void read_weights(const Fields& fields, const Layer& layer, const WeightsFile& f
   }
   quantized.weight_shape = weight_shape(layer);
   quantized.weights = read_words(file, weight.text("tensor"), layer.weights.size(), quantized.weight);
-  if (!weight.has("channel_sf")) return;
+  if (!weight.has("channel_sf")) {
+    const std::string unused = tensor_name(index, layer.name, "channel_sf");
+    if (file.content.tensors.contains(unused)) weight.fail("channel_sf", "is missing");
+    return;
+  }
   quantized.channel_sf_q8 = tensor_data<std::int16_t>(file.content, file.name, weight.text("channel_sf"),
                                                       static_cast<std::size_t>(layer.geometry.out_c), "I16");
 }
@@ -243,7 +248,7 @@ QuantizedLayer read_layer(const Fields& fields, const LayerGraph& graph, const Q
     fields.expect_same("output", quantized.output, model.operand_format(layer.input), "its input's");
   }
   if (layer.kind == LayerKind::conv) {
-    read_weights(fields, layer, file, quantized);
+    read_weights(fields, model.layers.size(), layer, file, quantized);
     read_bias(fields, layer, file, quantized);
   }
   if (layer.uses_array()) quantized.psum_lsb = fields.integer("psum_lsb", -1000, 1000);

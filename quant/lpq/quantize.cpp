@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "quant/formats/format_error.h"
+#include "quant/lpq/channel_scales.h"
 #include "workloads/input_error.h"
 
 namespace lpa::lpq {
@@ -132,15 +133,9 @@ std::vector<Word> encode_channels(const LpFormat& format, std::span<const std::i
                                   std::span<const float> values) {
   const formats::LpEncoder encode(format, formats::Rounding::nearest_linear);
   std::vector<Word> words(values.size());
-  if (channel_sf_q8.empty()) {
-    std::ranges::transform(values, words.begin(), encode);
-    return words;
-  }
-  const std::size_t of_channel = values.size() / channel_sf_q8.size();
-  for (std::size_t i = 0; i < values.size();) {
-    const double factor = std::exp2(channel_sf_q8[i / of_channel] / 256.0);
-    for (const std::size_t end = i + of_channel; i < end; ++i) words[i] = encode(values[i] * factor);
-  }
+  for_channels(values.size(), channel_sf_q8, [&](std::size_t begin, std::size_t end, double factor) {
+    for (std::size_t i = begin; i < end; ++i) words[i] = encode(values[i] * factor);
+  });
   return words;
 }
 

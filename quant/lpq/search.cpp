@@ -375,10 +375,6 @@ const char* to_string(Pooling pooling) {
   return pooling == Pooling::kurtosis ? "kurtosis" : "mean";
 }
 
-const char* to_string(ScaleMode scales) {
-  return scales == ScaleMode::per_tensor ? "per-tensor" : "per-channel";
-}
-
 SearchResult search_formats(const workloads::Network& network, const workloads::LayerGraph& graph,
                             const std::vector<workloads::Tensor>& images, const NetworkFormats& fitted,
                             const SearchOptions& options, const SearchProgress& progress, const CancelFlag* cancel) {

@@ -52,10 +52,9 @@ struct SearchOptions {
   std::filesystem::path checkpoint{};  ///< Written after every block, and read first if it is there. Empty: none.
 };
 
-/// "global-local", "global", "kl" or "mse"; "kurtosis" or "mean"; "per-tensor" or "per-channel".
+/// "global-local", "global", "kl" or "mse"; "kurtosis" or "mean".
 const char* to_string(Objective objective);
 const char* to_string(Pooling pooling);
-const char* to_string(ScaleMode scales);
 
 struct SearchResult {
   NetworkFormats formats;

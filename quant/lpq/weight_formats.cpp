@@ -15,15 +15,17 @@ constexpr int sf_limit_q8 = 127 * 256;
 
 WeightFormatsOfLayer::WeightFormatsOfLayer(const workloads::Layer& layer, const std::vector<int>& bits,
                                            const ChannelScales* scales)
-    : bits_(bits), values_(layer.weights), channels_(scales) {
+    : bits_(bits), channels_(scales) {
+  for (const double weight : layer.weights) mean_square_ += weight * weight;
+  mean_square_ /= static_cast<double>(layer.weights.size());
+  if (channels_ == nullptr) values_.emplace(layer.weights);
   for (const int n : bits_) {
-    best_.emplace(n, channels_ == nullptr ? search_format(values_, n, Quantizer::offline) : channels_->best(n));
+    best_.emplace(n, channels_ == nullptr ? search_format(*values_, n, Quantizer::offline) : channels_->best(n));
   }
 }
 
 double WeightFormatsOfLayer::error(int bits) const {
-  const double power = values_.rms() * values_.rms();
-  return power > 0 ? best_.at(bits).mean_squared_error / power : 0;
+  return mean_square_ > 0 ? best_.at(bits).mean_squared_error / mean_square_ : 0;
 }
 
 LpFormat WeightFormatsOfLayer::mutate(const LpFormat& format, Random& random) {
@@ -57,7 +59,7 @@ LpFormat WeightFormatsOfLayer::draw_shape(LpFormat shape, Random& random) {
 int WeightFormatsOfLayer::best_sf_q8(const LpFormat& shape) {
   if (channels_ != nullptr) return channels_->of(shape).sf_q8;
   const auto [found, is_new] = scales_.try_emplace({shape.n, shape.es, shape.rs}, 0);
-  if (is_new) found->second = search_scale(values_, shape, Quantizer::offline).format.sf_q8;
+  if (is_new) found->second = search_scale(*values_, shape, Quantizer::offline).format.sf_q8;
   return found->second;
 }
 

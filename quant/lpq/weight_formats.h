@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <random>
 #include <tuple>
 #include <vector>
@@ -48,7 +49,8 @@ class WeightFormatsOfLayer {
   int best_sf_q8(const formats::LpFormat& shape);
 
   std::vector<int> bits_;
-  ValueStatistics values_;
+  double mean_square_ = 0;
+  std::optional<ValueStatistics> values_;  ///< If the tensor has one scale.
   const ChannelScales* channels_;
   std::map<int, FormatChoice> best_;
   std::map<std::tuple<int, int, int>, int> scales_;  ///< Best sf by n, es and rs.

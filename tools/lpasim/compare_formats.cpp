@@ -69,7 +69,7 @@ std::vector<Sample> read_layers(const Arguments& options) {
       if (layer.kind != workloads::LayerKind::conv) continue;
       double square = 0;
       for (const double weight : layer.weights) square += weight * weight;
-      if (!(square > 0)) continue;  // Any format has zeros.
+      if (square == 0) continue;  // Any format has zeros.
       const double rms = std::sqrt(square / static_cast<double>(layer.weights.size()));
       samples.push_back({network.text, layer.name, std::move(layer.weights), rms, {}});
     }
@@ -170,6 +170,10 @@ ExitCode compare_formats(const Words& arguments) {
   const int threads = thread_count(options);
   for (const char* name : {"out", "svg"}) {
     check_output_file(fmt::format("--{}", name), options.path(name), options.flag("force"));
+  }
+  if (!options.text("svg").empty() &&
+      options.path("svg").lexically_normal() == options.path("out").lexically_normal()) {
+    bad_value(*options.find("svg"), "another file than --out");
   }
   std::vector<Sample> samples = read_layers(options);
   catch_interrupts();

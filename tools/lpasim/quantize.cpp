@@ -109,8 +109,9 @@ Command quantize_command() {
 }
 
 lpq::ScaleMode scale_mode(const Arguments& options) {
-  return options.choice("sf", {"per-tensor", "per-channel"}) == "per-channel" ? lpq::ScaleMode::per_channel
-                                                                              : lpq::ScaleMode::per_tensor;
+  using enum lpq::ScaleMode;
+  const std::string chosen = options.choice("sf", {to_string(per_tensor), to_string(per_channel)});
+  return chosen == to_string(per_channel) ? per_channel : per_tensor;
 }
 
 int bits_of(const Arguments& options, const std::string& name) {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "quant/lpq/channel_scales.h"
 #include "quant/lpq/quantized_model.h"
 #include "tools/lpasim/commands.h"
 #include "tools/lpasim/inputs.h"
@@ -117,10 +118,9 @@ void draw_widths(Svg& svg, double top, const lpq::QuantizedModel& model, const s
 /// Weights as the layer's format sees them: those of a channel with a scale of its own are scaled by it.
 std::vector<double> scaled_weights(const workloads::Layer& layer, const lpq::QuantizedLayer& quantized) {
   std::vector<double> weights(layer.weights.begin(), layer.weights.end());
-  if (quantized.channel_sf_q8.empty()) return weights;
-  const std::size_t of_channel = weights.size() / quantized.channel_sf_q8.size();
-  for (std::size_t i = 0; i < weights.size(); ++i)
-    weights[i] *= std::exp2(quantized.channel_sf_q8[i / of_channel] / 256.0);
+  lpq::for_channels(weights.size(), quantized.channel_sf_q8, [&](std::size_t begin, std::size_t end, double factor) {
+    for (std::size_t i = begin; i < end; ++i) weights[i] *= factor;
+  });
   return weights;
 }
 

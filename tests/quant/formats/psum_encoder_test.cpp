@@ -118,7 +118,6 @@ TEST(PsumEncoder, EqualsBruteForceOnDenseSums) {
   }
 }
 
-/// Scales place the log of one sum at every point of the 2^-8 grid around every limit between two words.
 TEST(PsumEncoder, AChannelsScaleAddsToTheLayers) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.name);
@@ -133,6 +132,7 @@ TEST(PsumEncoder, AChannelsScaleAddsToTheLayers) {
   }
 }
 
+/// Scales place the log of one sum at every point of the 2^-8 grid around every limit between two words.
 TEST(PsumEncoder, EveryTieGoesToTheEvenWord) {
   for (const LpFormat output : {LpFormat{.n = 8, .es = 1, .rs = 3}, LpFormat{.n = 4, .es = 1, .rs = 2},
                                 LpFormat{.n = 8, .es = 0, .rs = 1}, LpFormat{.n = 8, .es = 3, .rs = 7}}) {

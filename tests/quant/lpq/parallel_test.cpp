@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <filesystem>
+#include <iterator>
 #include <stdexcept>
 #include <vector>
 
@@ -39,17 +41,40 @@ TEST(ParallelFor, ReportsProgressInOrder) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(steps[static_cast<std::size_t>(i)], i + 1);
 }
 
+/// lpasim forks processes between loops.
+TEST(ParallelFor, LeavesNoThreadBehind) {
+  const auto threads = [] {
+    const std::filesystem::directory_iterator tasks("/proc/self/task");
+    return std::distance(begin(tasks), end(tasks));
+  };
+  const auto before = threads();
+  std::atomic<int> workers{0};
+  parallel_for(100, 4, [&](int, int worker) { workers = std::max(workers.load(), worker); });
+  EXPECT_EQ(threads(), before);
+  EXPECT_THROW(parallel_for(100, 4,
+                            [](int item, int) {
+                              if (item > 50) throw std::runtime_error("no");
+                            }),
+               std::runtime_error);
+  EXPECT_EQ(threads(), before);
+  CancelFlag cancel{false};
+  EXPECT_THROW(parallel_for(
+                   100, 4, [&](int item, int) { cancel = item > 20; }, {}, &cancel),
+               Cancelled);
+  EXPECT_EQ(threads(), before);
+}
+
 TEST(ParallelFor, StopsAndRethrowsAfterAnException) {
   for (const int threads : {1, 3}) {
     std::atomic<int> visited{0};
-    EXPECT_THROW(parallel_for(1000, threads,
+    EXPECT_THROW(parallel_for(100000, threads,
                               [&visited](int item, int) {
                                 ++visited;
                                 if (item == 5) throw std::runtime_error("five");
                               }),
                  std::runtime_error);
     EXPECT_GE(visited, 6);
-    EXPECT_LT(visited, threads == 1 ? 7 : 1000);
+    EXPECT_LT(visited, threads == 1 ? 7 : 100000);
   }
 }
 

@@ -196,6 +196,27 @@ TEST_F(DamagedModel, IsRejectedIfAnyFieldIsMissing) {
   EXPECT_THAT(error_after([](json& document) { document["layers"].erase(0); }), HasSubstr("layers: has "));
 }
 
+TEST(ChannelScales, AreRejectedIfTheyAreMissingOrDoNotFit) {
+  RandomModel random = make_random_model(1, false);
+  std::size_t index = 0;
+  while (random.model.layers[index].channel_sf_q8.empty()) {
+    if (++index == random.model.layers.size()) random = make_random_model(index + 1, false), index = 0;
+  }
+  const TemporaryFolder folder;
+  write(random.model, folder.path());
+  const std::string original = read_bytes(folder / "quant.json");
+  const auto error_after = [&](const std::function<void(json&)>& change) {
+    json document = json::parse(original);
+    change(document["layers"][index]["weight"]);
+    write_bytes(folder / "quant.json", document.dump());
+    return message_of<InputError>([&] { read_quantized_model(folder.path(), random.graph); });
+  };
+  EXPECT_THAT(error_after([](json& weight) { weight.erase("channel_sf"); }), HasSubstr("channel_sf: is missing"));
+  EXPECT_THAT(error_after([](json& weight) { weight["channel_sf"] = weight["tensor"]; }),
+              HasSubstr("must have the type I16"));
+  EXPECT_THAT(error_after([](json& weight) { weight["channel_sf"] = "none"; }), HasSubstr("\"none\" is missing"));
+}
+
 /// With a matmul and a constant.
 class DamagedTransformer : public DamagedModel {
  protected:

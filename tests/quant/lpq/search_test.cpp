@@ -378,6 +378,23 @@ TEST(WeightFormats, MutantsAreLegalAndOther) {
   EXPECT_LT(formats.error(4), formats.error(2));
 }
 
+/// Of the scales found from a grid.
+void expect_near_the_best(const workloads::Layer& layer, formats::LpFormat format,
+                          const ChannelScales::Scales& scales) {
+  for (std::size_t c = 0; c < 5; ++c) {
+    const auto first = layer.weights.begin() + 60 * static_cast<std::ptrdiff_t>(c);
+    const ValueStatistics values({first, first + 60});
+    const auto error = [&](int sf_q8) {
+      format.sf_q8 = sf_q8;
+      return mean_squared_error(values, format, Quantizer::offline);
+    };
+    const int found = scales.sf_q8 + scales.channel_sf_q8[c];
+    double best = error(found);
+    for (int sf = found - 1024; sf <= found + 1024; ++sf) best = std::min(best, error(sf));
+    EXPECT_LE(error(found), 1.2 * best) << "channel " << c;
+  }
+}
+
 TEST(ChannelScales, AreTheBestOfEveryChannel) {
   workloads::Layer layer;
   layer.geometry.out_c = 40;
@@ -412,10 +429,36 @@ TEST(ChannelScales, AreTheBestOfEveryChannel) {
       }
       EXPECT_NEAR(error, scales.mean_squared_error, 1e-9 * error);
       if (shape.es == best.format.es && shape.rs == best.format.rs) {
+        if (n == 8) expect_near_the_best(layer, best.format, scales);
         EXPECT_EQ(best.mean_squared_error, scales.mean_squared_error);
       }
     }
   }
+}
+
+TEST(ChannelScales, AChannelAllButZeroLeavesTheOthersTheirPartialSums) {
+  workloads::LayerGraph graph{.network = "one.onnx", .in_h = 1, .in_w = 1, .in_c = 64, .constants = {}, .layers = {}};
+  workloads::Layer layer;
+  layer.name = "only";
+  layer.geometry.in_c = 64;
+  layer.geometry.out_c = 8;
+  std::mt19937_64 random(2);
+  std::normal_distribution<float> normal(0, 0.1F);
+  for (int i = 0; i < 8 * 64; ++i) layer.weights.push_back(normal(random));
+  layer.bias.assign(8, 0.3F);
+  graph.layers = {layer};
+  const auto lsb = [&] {
+    NetworkFormats formats{.input = {.n = 8, .es = 0, .rs = 7}, .constants = {}, .layers = {}};
+    const ChannelScales channels(graph.layers[0]);
+    LayerFormats& of_layer = formats.layers.emplace_back();
+    of_layer.weight = channels.best(4).format;
+    of_layer.output = {.n = 8, .es = 0, .rs = 7};
+    of_layer.channel_sf_q8 = channels.of(of_layer.weight).channel_sf_q8;
+    return quantize(graph, formats).layers[0].psum_lsb;
+  };
+  const int usual = lsb();
+  for (int i = 0; i < 64; ++i) graph.layers[0].weights[static_cast<std::size_t>(i)] *= 1e-12F;
+  EXPECT_LE(lsb(), usual + 4);
 }
 
 }  // namespace

@@ -71,7 +71,10 @@ TEST(TraceModel, WeightsAreRoundedNormalNumbers) {
 TEST(TraceModel, WordsComeBackFromTheirFile) {
   const workloads::testing::TemporaryFolder folder;
   const traces::Trace trace = small_trace();
-  const QuantizedModel model = drawn(trace, 7);
+  QuantizedModel model = drawn(trace, 7);
+  const auto conv = std::ranges::find(model.layers, workloads::LayerKind::conv, &QuantizedLayer::kind);
+  ASSERT_NE(conv, model.layers.end());
+  conv->channel_sf_q8.assign(conv->bias.size(), -300);
   write_words(folder / "w.safetensors", trace, model);
   QuantizedModel copy = blank_model(trace);
   EXPECT_NE(copy, model);

@@ -41,6 +41,10 @@ class Study(TinyRunTest):
         self.assertEqual(self.study("--seeds", 2, "--bits", 3).stdout, done.stdout)
         self.assertEqual(searched.stat().st_mtime_ns, before)
 
+        other = self.study("--seeds", 2, "--bits", 3, "--calibration-images", 4)
+        self.assertEqual(other.returncode, 2)
+        self.assertRegex(other.stderr, r"\Alpq_study: [^\n]*other calibration images[^\n]*\n\Z")
+
     def test_mistakes_end_in_one_line(self):
         for code, message, extra in [(3, "none.onnx", ["--network", self.folder / "none.onnx"]),
                                      (2, "--lpasim", ["--lpasim", self.folder / "none"])]:
