@@ -19,8 +19,8 @@ class Cancelled : public std::runtime_error {
   Cancelled() : std::runtime_error("cancelled") {}
 };
 
-/// Calls body(item, worker) for every item in 0..count-1, on at most `threads` workers numbered from 0 (at least one; no
-/// more than items). After an exception no further item is begun; it is rethrown when all workers are done. `cancel`
+/// Calls body(item, worker) for every item in 0..count-1, on at most `threads` workers numbered from 0 (at least one;
+/// no more than items). After an exception no further item is begun; it is rethrown when all workers are done. `cancel`
 /// (may be null) is looked at before every item; throws Cancelled. No thread is left behind.
 void parallel_for(int count, int threads, const std::function<void(int item, int worker)>& body,
                   const Progress& progress = {}, const CancelFlag* cancel = nullptr);

@@ -12,6 +12,7 @@
 #include "quant/lpq/digest.h"
 #include "quant/lpq/fit.h"
 #include "quant/lpq/weight_formats.h"
+#include "quant/lpq/width_choice.h"
 #include "workloads/input_error.h"
 
 namespace lpa::lpq {
@@ -218,7 +219,47 @@ class Search {
       formats.push_back(std::move(drawn));
     }
     evaluator_.start_block(0, {});
-    add(evaluate(formats));
+    std::vector<Candidate> evaluated = evaluate(formats);
+    const double loss_of_widest = evaluated.front().loss;
+    add(std::move(evaluated));
+    WeightFormats chosen = best_by_layer(loss_of_widest);
+    meet_budget(chosen, 0, {}, random);
+    evaluator_.start_block(0, {});
+    add(evaluate({chosen}));
+  }
+
+  /// The candidate that would be the best if what a narrower layer loses did not depend on the others: every layer
+  /// alone is tried in every width, all others being in the widest.
+  WeightFormats best_by_layer(double loss_of_widest) {
+    const WeightFormats widest = uniform(options_.bits.back());
+    std::vector<ByWidth> losses(layers_.size());
+    for (ByWidth& of_layer : losses) of_layer[options_.bits.back()] = 0;
+    for (std::size_t block = 0; block < evaluator_.blocks().size(); ++block) {
+      evaluator_.start_block(block, widest);
+      std::vector<WeightFormats> candidates;
+      for (const std::size_t layer : evaluator_.blocks()[block].layers) {
+        for (const int n : options_.bits) {
+          if (n == options_.bits.back()) continue;
+          candidates.push_back(widest);
+          candidates.back()[layer] = layers_[layer]->best(n);
+        }
+      }
+      const std::vector<Candidate> evaluated = evaluate(candidates);
+      auto next = evaluated.begin();
+      for (const std::size_t layer : evaluator_.blocks()[block].layers) {
+        for (const int n : options_.bits) {
+          if (n != options_.bits.back()) losses[layer][n] = (next++)->loss - loss_of_widest;
+        }
+      }
+    }
+    const auto merit = [&](double more, double cost) {
+      if (options_.budget) return cost > *options_.budget ? Loss::worst : more;
+      return std::max(loss_of_widest + more, 0.0) * std::pow(cost / full_cost_, options_.lambda);
+    };
+    const std::vector<int> widths = choose_widths(losses, costs_, merit);
+    WeightFormats formats;
+    for (std::size_t i = 0; i < widths.size(); ++i) formats.push_back(layers_[i]->best(widths[i]));
+    return formats;
   }
 
   std::vector<Candidate> evaluate(const std::vector<WeightFormats>& formats) {
