@@ -22,6 +22,8 @@ struct Counters {
   std::uint64_t tiles = 0;                            ///< Weight tiles loaded into the array.
   std::uint64_t saturations = 0;                      ///< Partial sums that did not fit.
   std::uint64_t nar_products = 0;  ///< Products with a NaR operand, idle lanes included, and NaR operands of the PPU.
+  /// Products of two operands that are not zero, in all lanes of all PEs: those that make the multiplier work.
+  std::uint64_t active_products = 0;
   std::uint64_t dram_read_bytes = 0;
   std::uint64_t dram_write_bytes = 0;
   std::uint64_t dram_bursts = 0;                                    ///< Transactions to external memory.
@@ -41,8 +43,11 @@ struct Counters {
 };
 
 /// Number of 64-bit counter registers, and the name of each ("cycles", "busy", ..., "array_span").
-inline constexpr std::size_t counter_count = 25;
+inline constexpr std::size_t counter_count = 26;
 extern const std::array<std::string_view, counter_count> counter_names;
+
+/// Names of those that depend on words; no cycle, and no other counter, does.
+inline constexpr std::array<std::string_view, 3> word_counters{"saturations", "nar_products", "active_products"};
 
 /// Counters as registers and back.
 std::array<std::uint64_t, counter_count> to_registers(const Counters& counters);

@@ -156,6 +156,7 @@ Counters Machine::gather() const {
   sum.array_span = sequencer_.array_span();
   sum.saturations += array_.saturations();
   sum.nar_products += array_.nar_products();
+  sum.active_products = array_.active_products();
   return sum;
 }
 

@@ -175,6 +175,9 @@ std::vector<Parameter> make_parameters() {
   list.push_back(int_parameter("clock.mhz", "MHz", "clock, 1..10000", [](auto& c) -> int& { return c.clock_mhz; }));
   list.push_back(int_parameter("pe.stages", "", "register stages of a PE: 2 (MUL, ADD) or 1 (both in a cycle)",
                                [](auto& c) -> int& { return c.array.stages.pe; }));
+  list.push_back(int_parameter("pe.log_bits", "bits",
+                               "regime and ulfx of a 2-bit lane, for area and energy only, 4..16",
+                               [](auto& c) -> int& { return c.pe_log_bits; }));
   list.push_back({"pe.converter", "", "log-linear converter: exact_table or mitchell",
                   [converters](const MachineConfig& c) {
                     return c.arithmetic.converter == Converter::mitchell ? converters[1].first : converters[0].first;
@@ -262,6 +265,7 @@ void MachineConfig::validate() const {
   require_range("array.edge_stages", array.stages.edge, 0, 1);
   require_range("pe.stages", array.stages.pe, 1, 2);
   require_range("clock.mhz", clock_mhz, 1, 10000);
+  require_range("pe.log_bits", pe_log_bits, 4, 16);
   if (const std::string wrong = formats::check(arithmetic); !wrong.empty()) throw ConfigError(wrong);
   require_range("ppu.lanes", ppu.lanes, 1, 256);
   require_range("ppu.parameter_kib", ppu.parameter_kib, 1, 1024);

@@ -66,6 +66,9 @@ struct StallConfig {
 struct MachineConfig {
   ArrayConfig array;
   int clock_mhz = 500;
+  /// Width of r, and of u, in a lane of 2-bit weights; wider lanes have twice and four times as much, up to 16. No word
+  /// depends on it, only area and energy: 10 bits hold every format with es <= 3; 4 are drawn in the published PE.
+  int pe_log_bits = 10;
   BufferConfig weight_buffer{128, 64};
   BufferConfig input_buffer{256, 64};
   BufferConfig output_buffer{128, 64};

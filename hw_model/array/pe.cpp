@@ -80,6 +80,7 @@ void Pe::multiply(const ActivationWire& activation) {
     product.negative = result.negative;
     product.zero = result.zero;
     product.nar = result.nar;
+    active_products_ += static_cast<std::uint64_t>(!active_.lane[lane].zero && !activation.lane.zero);
   }
 }
 

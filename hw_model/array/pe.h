@@ -37,6 +37,8 @@ class Pe : public sc_core::sc_module {
      const formats::Arithmetic& arithmetic, const datapath::Stages& stages = {});
 
   const formats::AccumulateEvents& events() const { return events_; }
+  /// Products whose operands are both not zero.
+  std::uint64_t active_products() const { return active_products_; }
   std::uint64_t hazards() const { return hazards_; }
 
   // The registers, as they stand in the current cycle. With one stage, product_valid() is never true, and product() is
@@ -80,6 +82,7 @@ class Pe : public sc_core::sc_module {
   bool activation_offered_ = false;
   bool weight_offered_ = false;
   formats::AccumulateEvents events_;
+  std::uint64_t active_products_ = 0;
   std::uint64_t hazards_ = 0;
 };
 

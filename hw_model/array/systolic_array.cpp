@@ -195,6 +195,12 @@ std::uint64_t SystolicArray::nar_products() const {
   return total;
 }
 
+std::uint64_t SystolicArray::active_products() const {
+  std::uint64_t total = 0;
+  for (const Pe& pe : pes_) total += pe.active_products();
+  return total;
+}
+
 std::uint64_t SystolicArray::hazards() const {
   std::uint64_t total = 0;
   for (const Pe& pe : pes_) total += pe.hazards();

@@ -48,9 +48,10 @@ class SystolicArray : public sc_core::sc_module {
   int latency() const { return stages_.latency(rows_, columns_); }
 
   /// Running totals since construction; reset does not clear them.
-  std::uint64_t saturations() const;   ///< Additions whose result did not fit.
-  std::uint64_t nar_products() const;  ///< Products with a NaR operand.
-  std::uint64_t hazards() const;       ///< Weights that arrived in the cycle of a swap: a sender's error.
+  std::uint64_t saturations() const;      ///< Additions whose result did not fit.
+  std::uint64_t nar_products() const;     ///< Products with a NaR operand.
+  std::uint64_t active_products() const;  ///< Products whose operands are both not zero.
+  std::uint64_t hazards() const;          ///< Weights that arrived in the cycle of a swap: a sender's error.
 
   /// Nothing valid is anywhere between input and output pins (registers only; the input pins are not looked at).
   bool idle() const;

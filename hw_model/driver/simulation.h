@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "hw_model/cost/cost_model.h"
 #include "hw_model/counters.h"
 #include "hw_model/driver/machine_error.h"
 #include "hw_model/driver/model_kind.h"
@@ -27,6 +28,9 @@ struct LayerResult {
   std::string weight_format, activation_format, output_format;  ///< Empty where the layer has none.
   int weight_bits = 0;
   hw::Counters counters;  ///< Summed over the images.
+
+  /// What the layer made the machine do. `values`: its words were computed.
+  cost::Activity activity(bool values) const { return {counters, weight_bits, m * n * groups, !values}; }
 };
 
 /// What one image gave.

@@ -59,6 +59,7 @@ void ArrayValues::load_biases(const TileCursor& tile) {
     loaded.weights.emplace(*kernel_, static_cast<std::size_t>(tiling.k), static_cast<std::size_t>(count));
     loaded.start.clear();
     loaded.scale.clear();
+    loaded.nonzero.assign(static_cast<std::size_t>(tiling.k), 0);
   }
   const auto count = static_cast<std::size_t>(visit.channels());
   if (!tile.has_biases()) {
@@ -79,7 +80,7 @@ void ArrayValues::load_tile(const TileCursor& tile) {
   const std::int64_t bits = tiling.d.weight.bits;
   const std::int64_t first = tiling.k_begin(tile.k_tile());
   const std::uint8_t* bytes = weight_buffer_.data(tile.weight_fetch()) + tile.weight_offset(first);
-  formats::GemmWeights& weights = *channels(tile.visit()).weights;
+  Channels& loaded = channels(tile.visit());
   const std::int64_t stride = tile.column_stride();
   const std::int64_t k_stride = tile.k_stride();
   row_.resize(static_cast<std::size_t>(tile.visit().channels()));
@@ -93,7 +94,9 @@ void ArrayValues::load_tile(const TileCursor& tile) {
         row_[n] = word_in_byte(bytes[bit / 8 * stride], bit, bits);
       }
     }
-    weights.set_row(static_cast<std::size_t>(k), first_channel(tile.visit()), row);
+    loaded.weights->set_row(static_cast<std::size_t>(k), first_channel(tile.visit()), row);
+    loaded.nonzero[static_cast<std::size_t>(k)] +=
+        static_cast<std::uint32_t>(std::ssize(row) - std::ranges::count(row, 0));
   }
 }
 
@@ -107,6 +110,7 @@ void ArrayValues::compute(const VisitCursor& visit, std::int64_t first, std::int
     sums_.resize(static_cast<std::size_t>(count) * pitch);
     kernel_->run(*panel_, static_cast<std::size_t>(first), static_cast<std::size_t>(count), *loaded.weights,
                  loaded.start, sums_, events_);
+    active_products_ += count_active(first, count, loaded.nonzero);
   }
   const auto lanes = static_cast<std::size_t>(visit.channels());
   const auto idle_lanes = static_cast<std::uint64_t>(schedule_->tiling().lanes) - lanes;
@@ -122,6 +126,16 @@ void ArrayValues::compute(const VisitCursor& visit, std::int64_t first, std::int
   }
 }
 
+std::uint64_t ArrayValues::count_active(std::int64_t first, std::int64_t count,
+                                        const std::vector<std::uint32_t>& nonzero) const {
+  const std::size_t pitch = nonzero.size();
+  const std::uint32_t* before = nonzero_before_.data() + static_cast<std::size_t>(first) * pitch;
+  const std::uint32_t* after = before + static_cast<std::size_t>(count) * pitch;
+  std::uint64_t active = 0;
+  for (std::size_t k = 0; k < pitch; ++k) active += std::uint64_t{after[k] - before[k]} * nonzero[k];
+  return active;
+}
+
 /// The fetch that brings a band's activations; layer-wise it does not matter which.
 std::int64_t ArrayValues::panel_of(const Pass& pass) const {
   return layer_wise_ ? pass.batch * schedule_->tiling().bands + pass.band : pass.input_fetch;
@@ -134,6 +148,7 @@ void ArrayValues::extend_panel(const VisitCursor& visit, std::int64_t end) {
     const std::int64_t positions = tiling.positions(pass.band);
     panel_.emplace(*kernel_, static_cast<std::size_t>(tiling.k), static_cast<std::size_t>(positions));
     nars_.assign(static_cast<std::size_t>(positions), 0);
+    nonzero_before_.assign(static_cast<std::size_t>((positions + 1) * tiling.k), 0);
     panel_number_ = panel_of(pass);
     panel_filled_ = 0;
   }
@@ -144,8 +159,11 @@ void ArrayValues::extend_panel(const VisitCursor& visit, std::int64_t end) {
     read_row(pass, k, panel_filled_, end - panel_filled_);
     panel_->set(static_cast<std::size_t>(k), static_cast<std::size_t>(panel_filled_),
                 std::span<const std::uint8_t>(row_));
-    for (std::size_t i = 0; i < row_.size(); ++i) {
-      if (row_[i] == nar) ++nars_[static_cast<std::size_t>(panel_filled_) + i];
+    const auto filled = static_cast<std::size_t>(panel_filled_), pitch = static_cast<std::size_t>(tiling.k);
+    std::uint32_t* nonzero = nonzero_before_.data() + filled * pitch + static_cast<std::size_t>(k);
+    for (std::size_t i = 0; i < row_.size(); ++i, nonzero += pitch) {
+      if (row_[i] == nar) ++nars_[filled + i];
+      nonzero[pitch] = nonzero[0] + static_cast<std::uint32_t>(row_[i] != 0);
     }
   }
   panel_filled_ = end;

@@ -40,13 +40,16 @@ class ArrayValues {
 
   /// As the processing elements count them, lanes without a channel included.
   const formats::AccumulateEvents& events() const { return events_; }
+  /// Products whose operands are both not zero.
+  std::uint64_t active_products() const { return active_products_; }
 
  private:
   /// Weights and start values of a group of n-tiles; visits in the order of the schedule are groups of one.
   struct Channels {
     std::optional<formats::GemmWeights> weights;
     std::vector<formats::Psum> start;
-    std::vector<std::int16_t> scale;  ///< The channels' own parts of the encoder's.
+    std::vector<std::int16_t> scale;     ///< The channels' own parts of the encoder's.
+    std::vector<std::uint32_t> nonzero;  ///< Weights that are not zero, by k.
   };
   Channels& channels(const VisitCursor& visit) {
     return channels_[static_cast<std::size_t>(layer_wise_ ? visit.n_tile() / group_tiles_ : visit.index() % 2)];
@@ -57,6 +60,8 @@ class ArrayValues {
   }
   std::int64_t panel_of(const Pass& pass) const;
   void extend_panel(const VisitCursor& visit, std::int64_t end);
+  /// Of `count` positions of the panel and weights of which `nonzero` are not zero, by k.
+  std::uint64_t count_active(std::int64_t first, std::int64_t count, const std::vector<std::uint32_t>& nonzero) const;
   void read_row(const Pass& pass, std::int64_t k, std::int64_t first, std::int64_t count);
 
   using KernelKey = std::tuple<std::array<std::int64_t, 4>, std::array<std::int64_t, 4>, std::int64_t>;
@@ -81,9 +86,12 @@ class ArrayValues {
   std::int64_t panel_number_ = -1;           ///< this one,
   std::int64_t panel_filled_ = 0;            ///< up to this position.
   std::vector<std::int64_t> nars_;           ///< NaR activations by position.
+  /// Activations that are not zero: [position][k], those of the band before this position.
+  std::vector<std::uint32_t> nonzero_before_;
   std::vector<std::uint8_t> row_;
   std::vector<formats::Psum> sums_;  ///< [position][channel of the group]
   formats::AccumulateEvents events_;
+  std::uint64_t active_products_ = 0;
 };
 
 }  // namespace lpa::hw

@@ -342,6 +342,7 @@ Counters FastMachine::gather() const {
   sum.array_span = sequencer_.array_span();
   sum.saturations += values_.events().saturations;
   sum.nar_products += values_.events().nar_products;
+  sum.active_products = values_.active_products();
   sum += repeated_;
   return sum;
 }

@@ -26,7 +26,7 @@ void LayerMemo::begin(const Descriptor& descriptor, std::size_t turn, std::uint6
 void LayerMemo::end(std::size_t turn, std::uint64_t edge, const Counters& counters) {
   if (!recorded_) return;
   LayerCost cost{edge - recorded_->begin, counters - recorded_->counters, turn};
-  cost.counters.saturations = cost.counters.nar_products = 0;
+  cost.counters.saturations = cost.counters.nar_products = cost.counters.active_products = 0;
   costs_.try_emplace(recorded_->key, cost);
   recorded_.reset();
 }

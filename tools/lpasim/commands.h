@@ -20,5 +20,6 @@ ExitCode replay(const Words& arguments);  ///< As run().
 ExitCode list_traces(const Words& arguments);
 ExitCode format(const Words& arguments);
 ExitCode describe(const Words& arguments);
+ExitCode costs(const Words& arguments);
 
 }  // namespace lpa::cli

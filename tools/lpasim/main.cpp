@@ -43,6 +43,7 @@ constexpr Entry commands[] = {
     {"traces", "list the traces that come with the program", lpa::cli::list_traces, false},
     {"format", "print the words of a number format", lpa::cli::format, false},
     {"describe", "print the machine's parameters, peak throughput and buffers", lpa::cli::describe, false},
+    {"costs", "print the machine's area, the energy of its actions and where they come from", lpa::cli::costs, false},
 };
 
 const Entry* find_command(const std::string& name) {

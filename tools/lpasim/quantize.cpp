@@ -10,11 +10,13 @@
 
 #include <fmt/format.h>
 
-#include "hw_model/driver/width_cycles.h"
+#include "hw_model/cost/cost_model.h"
+#include "hw_model/driver/width_costs.h"
 #include "quant/lpq/fit.h"
 #include "quant/lpq/quantized_model.h"
 #include "quant/lpq/search.h"
 #include "tools/lpasim/commands.h"
+#include "tools/lpasim/cost_report.h"
 #include "tools/lpasim/error.h"
 #include "tools/lpasim/inputs.h"
 #include "tools/lpasim/interrupt.h"
@@ -60,7 +62,8 @@ Command quantize_command() {
                       {.name = "budget",
                        .placeholder = "WHAT=N",
                        .description = "lpq: no more than bits=N per weight on average, bytes=N of weights,\n"
-                                      "or cycles=N of an image on the machine"},
+                                      "or cycles=N or energy=N (uJ) of an image on the machine"},
+                      costs_option(),
                       {.name = "objective",
                        .placeholder = "NAME",
                        .description = "lpq: what is lost: global-local, global, kl or mse",
@@ -181,7 +184,22 @@ double weight_count(const workloads::LayerGraph& graph) {
   return weights;
 }
 
-/// --budget bits=N, bytes=N or cycles=N.
+constexpr const char* budget_forms = "bits=N, bytes=N, cycles=N or energy=N with a number above 0, such as bits=4.5";
+
+/// Cycles, or uJ, of one image on the machine.
+driver::WidthCosts machine_costs(const Arguments& options, const workloads::LayerGraph& graph, bool energy) {
+  const hw::MachineConfig machine = options.machine();
+  if (!energy) {
+    return driver::width_costs(
+        machine, graph, [](const driver::LayerResult& layer) { return static_cast<double>(layer.counters.cycles); });
+  }
+  const cost::CostModel model(machine, read_costs(options));
+  return driver::width_costs(machine, graph, [&](const driver::LayerResult& layer) {
+    return model.energy(layer.activity(false)).total() * 1e-6;
+  });
+}
+
+/// --budget
 void set_budget(const Arguments& options, const workloads::LayerGraph& graph, lpq::SearchOptions& search) {
   const auto* value = options.find("budget");
   if (value == nullptr || value->text.empty()) return;
@@ -191,18 +209,19 @@ void set_budget(const Arguments& options, const workloads::LayerGraph& graph, lp
   double number = 0;
   const char* begin = equals == std::string::npos ? end : value->text.data() + equals + 1;
   const auto [stop, error] = std::from_chars(begin, end, number);
-  const bool known = what == "bits" || what == "bytes" || what == "cycles";
+  const bool on_machine = what == "cycles" || what == "energy";
+  const bool known = what == "bits" || what == "bytes" || on_machine;
   if (!known || error != std::errc{} || stop != end || !(number > 0) || !(number < 1e30)) {
-    bad_value(*value, "bits=N, bytes=N or cycles=N with a number above 0, such as bits=4.5");
+    bad_value(*value, budget_forms);
   }
   double unit = what == "bits" ? weight_count(graph) : 8, others = 0;
-  if (what == "cycles") {
+  if (on_machine) {
     if (search.activation_bits != 8) bad_value(*value, "bits or bytes, since --activation-bits is not 8");
-    driver::WidthCycles cycles = driver::width_cycles(options.machine(), graph);
+    driver::WidthCosts costs = machine_costs(options, graph, what == "energy");
     unit = 1;
-    others = cycles.others;
-    search.costs = std::move(cycles.layers);
-    search.cost_name = "cycles of layers with weights";
+    others = costs.others;
+    search.costs = std::move(costs.layers);
+    search.cost_name = what == "energy" ? "uJ of layers with weights" : "cycles of layers with weights";
   } else {
     search.costs = lpq::bits_of_weights(graph);
   }
@@ -288,7 +307,7 @@ ExitCode quantize(const Words& arguments) {
   }
   const bool searches = options.choice("method", {"fit", "lpq"}) == "lpq";
   if (searches) refuse(options, {"weight-bits", "layer-bits"}, "lpq");
-  if (!searches) refuse(options, {"budget", "checkpoint"}, "fit");
+  if (!searches) refuse(options, {"budget", "checkpoint", "costs"}, "fit");
   const int images = static_cast<int>(options.integer("images", 1, max_images));
   lpq::FitOptions fit_options;
   if (!options.text("weight-bits").empty()) fit_options.weight_bits = bits_of(options, "weight-bits");

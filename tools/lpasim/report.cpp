@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "tools/lpasim/cost_report.h"
 #include "tools/lpasim/table.h"
 #include "tools/lpasim/version.h"
 
@@ -12,7 +13,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr int schema_version = 1;
+constexpr int schema_version = 2;
 
 double ratio(double numerator, double denominator) {
   return denominator > 0 ? numerator / denominator : 0;
@@ -55,6 +56,13 @@ void add_counters(ordered_json& json, const hw::Counters& counters, const hw::Ma
   if (!values) return;
   json["saturations"] = counters.saturations;
   json["nar_products"] = counters.nar_products;
+  json["active_products"] = counters.active_products;
+}
+
+void add_energy(ordered_json& json, const cost::Energy& energy, const cost::Area& area) {
+  json["energy_pj"] = energy_report(energy);
+  json["efficiency"] =
+      efficiency_report(json["macs"].get<std::uint64_t>(), json["time_ms"].get<double>(), energy, area);
 }
 
 ordered_json layer_report(const driver::LayerResult& layer, const hw::MachineConfig& machine, bool values) {
@@ -176,17 +184,24 @@ ordered_json build_report(const RunRecord& record) {
   report["images"] = record.images;
   if (record.interrupted) report["interrupted"] = true;
 
+  const cost::CostModel costs(record.machine, record.costs);
+  report["area_mm2"] = area_report(costs.area());
+  cost::Energy total_energy;
   double lanes = 0;
   std::uint64_t busy = 0;
   ordered_json layers = ordered_json::array();
   for (const auto& layer : record.result.layers) {
+    const cost::Energy energy = costs.energy(layer.activity(record.values));
+    total_energy += energy;
     layers.push_back(layer_report(layer, record.machine, record.values));
+    add_energy(layers.back(), energy, costs.area());
     lanes += busy_lanes(record.machine, layer);
     if (layer.weight_bits != 0) busy += layer.counters.cause(hw::Cause::busy);
   }
   const hw::Counters& total = record.result.total;
   ordered_json totals = ordered_json::object();
   add_counters(totals, total, record.machine, lanes, busy, record.values);
+  add_energy(totals, total_energy, costs.area());
   totals["cycles_per_image"] = ratio(static_cast<double>(total.cycles), static_cast<double>(record.images));
   report["totals"] = std::move(totals);
   report["layers"] = std::move(layers);
@@ -218,11 +233,14 @@ std::string layers_csv(const ordered_json& report) {
 std::string report_text(const ordered_json& report) {
   const ordered_json& totals = report["totals"];
   const ordered_json& simulator = report["simulator"];
-  std::string text = layer_table(report) + '\n' + cause_table(report) + '\n';
+  std::string text = layer_table(report) + '\n' + cause_table(report) + '\n' + energy_table(report) + '\n';
   text +=
       fmt::format("{} image{}, {} cycles ({:.0f} an image), {:.3f} ms at {} MHz\n", report["images"].dump(),
                   report["images"] == 1 ? "" : "s", number(totals["cycles"]), totals["cycles_per_image"].get<double>(),
                   totals["time_ms"].get<double>(), report["hardware"]["clock.mhz"].dump());
+  text += fmt::format("{:.1f} uJ{}; {}\n", totals["energy_pj"]["total"].get<double>() * 1e-6,
+                      totals.contains("active_products") ? "" : ", taking no operand for zero",
+                      area_text(report["area_mm2"]));
   if (totals.contains("saturations")) {
     text += fmt::format("{} partial sums saturated, {} products with NaR\n", number(totals["saturations"]),
                         number(totals["nar_products"]));

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "hw_model/cost/constants.h"
 #include "hw_model/driver/simulation.h"
 #include "hw_model/machine_config.h"
 
@@ -20,10 +21,13 @@ struct Replay {
 /// Everything a report is made from. Counts are for the whole run: all images together.
 struct RunRecord {
   hw::MachineConfig machine;
+  cost::Constants costs = cost::Constants::shipped();
   std::string network, quantized, dataset;  ///< As given on the command line.
   std::optional<Replay> replay;
   std::string model = "fast";
-  bool values = true;  ///< Words were computed. What depends on them is left out otherwise.
+  /// Words were computed. What depends on them is left out otherwise, and energies are those of products of operands
+  /// that are not zero.
+  bool values = true;
   driver::RunResult result;
   std::uint64_t images = 0;
   bool interrupted = false;    ///< The images are not all that were asked for, or the fp32 network was not evaluated.

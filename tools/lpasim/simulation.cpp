@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "tools/lpasim/check_words.h"
+#include "tools/lpasim/cost_report.h"
 #include "tools/lpasim/inputs.h"
 #include "tools/lpasim/interrupt.h"
 #include "tools/lpasim/output_folder.h"
@@ -39,6 +40,7 @@ std::vector<Option> Simulation::options() {
        .placeholder = "on|off",
        .description = "off: only cycles, traffic and counters, no words (fast model)",
        .fallback = "on"},
+      costs_option(),
       {.name = "check",
        .placeholder = "",
        .description = "compare the words of every layer with the software evaluation",
@@ -56,6 +58,7 @@ Simulation::Simulation(std::string command, const Arguments& options)
       check_(options.flag("check")),
       recordings_(options) {
   record_.machine = options.machine();
+  record_.costs = read_costs(options);
   record_.model = options.text("model");
   record_.values = run_.values;
 }

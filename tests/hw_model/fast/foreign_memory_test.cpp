@@ -43,7 +43,7 @@ std::string describe(const hw::Counters& counters, bool all) {
   std::string text;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::string_view name = hw::counter_names[i];
-    const bool ahead = name == "saturations" || name == "nar_products" || name.find("buffer") != name.npos;
+    const bool ahead = std::ranges::count(hw::word_counters, name) > 0 || name.find("buffer") != name.npos;
     if (all || !ahead) text += fmt::format(" {} {}", name, values[i]);
   }
   return text;

@@ -1,5 +1,6 @@
 """What the program says and how it ends: help, version, tables, and every kind of bad input in one clear line."""
 
+import json
 import signal
 import subprocess
 import time
@@ -89,6 +90,22 @@ class Describe(ProgramTest):
         file.write_text("[clock]\nmhz = -5\n")
         self.fail_with(3, f"{file}:2: 'clock.mhz'", "describe", "--hardware", file)
 
+    def test_costs_are_the_published_ones_and_can_be_replaced(self):
+        poster = SOURCE / "hw_model/configs/lpa_8x8_poster.ini"
+        self.assertRegex(self.succeed("costs", "--hardware", poster), r"compute +0\.012080 ")
+        entry = {"name": "dram.read", "value": 4, "low": 3, "high": 5, "unit": "pJ/bit", "node": "-",
+                 "source": "a data sheet, page 3", "scaling": "none"}
+        file = self.folder / "costs.json"
+        file.write_text(json.dumps({"constants": [entry]}))
+        out = self.succeed("costs", "--costs", file)
+        self.assertRegex(out, r"read a bit of external memory +4\.0000")
+        self.assertIn("a data sheet, page 3", out)
+        del entry["source"]
+        file.write_text(json.dumps({"constants": [entry]}))
+        self.fail_with(3, f"{file}: 'dram.read': 'source' is missing", "costs", "--costs", file)
+        file.write_text(json.dumps({"constants": [entry | {"source": "a data sheet", "name": "dram.reads"}]}))
+        self.fail_with(3, "unknown constant 'dram.reads'; did you mean 'dram.read'?", "costs", "--costs", file)
+
 
 class BadInput(ProgramTest):
     def setUp(self):
@@ -162,15 +179,16 @@ class BadInput(ProgramTest):
     def test_bad_values_of_a_search(self):
         lpq = ("--method", "lpq")
         self.refuse(2, "expected some of 2, 4, 8", *lpq, "--bits", "3")
-        self.refuse(2, "expected bits=N, bytes=N or cycles=N", *lpq, "--budget", "4")
-        self.refuse(2, "expected bits=N, bytes=N or cycles=N", *lpq, "--budget", "cycles=-1")
+        self.refuse(2, "expected bits=N, bytes=N, cycles=N or energy=N", *lpq, "--budget", "4")
+        self.refuse(2, "expected bits=N, bytes=N, cycles=N or energy=N", *lpq, "--budget", "cycles=-1")
         self.refuse(2, "expected a number from 0", *lpq, "--lambda", "nan")
         self.refuse(2, "expected global-local, global, kl, mse", *lpq, "--objective", "best")
         self.refuse(2, "expected none with --method lpq", *lpq, "--weight-bits", "4")
         self.refuse(2, "expected none with --method fit", "--budget", "bits=4")
-        self.refuse(2, "expected bits=N, bytes=N or cycles=N", *lpq, "--budget", "bits=inf")
+        self.refuse(2, "expected bits=N, bytes=N, cycles=N or energy=N", *lpq, "--budget", "bits=inf")
         self.refuse(2, "expected at least bits=2", *lpq, "--budget", "bits=1")
         self.refuse(2, "expected at least cycles=", *lpq, "--budget", "cycles=9")
+        self.refuse(2, "expected at least energy=", *lpq, "--budget", "energy=0.1")
         self.refuse(2, "expected at least 2 for a contrastive objective", *lpq, "--images", "1")
         self.refuse(2, "--checkpoint", *lpq, "--checkpoint", self.folder / "nowhere" / "search.json")
         self.refuse(2, "--array.rows", *lpq, "--array.rows", "banana")

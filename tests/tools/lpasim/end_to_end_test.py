@@ -88,8 +88,13 @@ class EndToEnd(TinyRunTest):
         self.assertNotIn("accuracy", report)
         self.assertNotIn("top-1", text)
         del whole["accuracy"]
-        for part in [whole["totals"], *whole["layers"]]:
+        for part, without in zip([whole["totals"], *whole["layers"]], [report["totals"], *report["layers"]]):
             del part["saturations"], part["nar_products"]
+            self.assertLessEqual(part.pop("active_products"), part["macs"])
+            energy, bound = part.pop("energy_pj"), without.pop("energy_pj")
+            for name in energy:
+                self.assertLessEqual(energy[name], bound[name])
+            self.assertLessEqual(without.pop("efficiency")["tops_per_w"], part.pop("efficiency")["tops_per_w"])
         self.assertFalse(report["simulator"].pop("values"))
         for part in (whole, report):
             del part["simulator"]

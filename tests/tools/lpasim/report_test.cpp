@@ -119,6 +119,34 @@ TEST(Report, HardwareHoldsEveryParameterAsTypedValue) {
   EXPECT_EQ(report["hardware"]["psum.preset"], "wide");
 }
 
+TEST(Report, EnergySumsToTheTotals) {
+  RunRecord record = record_of({layer("a", 8, 40, 30, 100), layer("b", 4, 80, 30, 90), layer("p", 0, 0, 0, 5)});
+  record.result.layers[0].counters.active_products = 11;
+  const ordered_json report = build_report(record);
+  for (const auto& [part, total] : report["totals"]["energy_pj"].items()) {
+    double sum = 0;
+    for (const ordered_json& layer : report["layers"]) sum += layer["energy_pj"][part].get<double>();
+    EXPECT_NEAR(sum, total.get<double>(), 1e-9 * sum) << part;
+  }
+  for (const ordered_json& layer : report["layers"]) {
+    double sum = 0;
+    for (const auto& [part, energy] : layer["energy_pj"].items()) sum += part == "total" ? 0 : energy.get<double>();
+    EXPECT_DOUBLE_EQ(sum, layer["energy_pj"]["total"].get<double>());
+  }
+  const ordered_json& area = report["area_mm2"];
+  EXPECT_DOUBLE_EQ(area["compute"].get<double>(), area["pe"].get<double>() + area["decoders"].get<double>());
+}
+
+TEST(Report, EfficiencyIsOfTwoOperationsAMac) {
+  const ordered_json report = build_report(record_of({layer("a", 8, 4000, 30, 100), layer("p", 0, 0, 0, 5)}));
+  const ordered_json& part = report["layers"][0];
+  EXPECT_DOUBLE_EQ(part["efficiency"]["gops"], 8000 / 200.0) << "100 cycles of 2 ns";
+  EXPECT_DOUBLE_EQ(part["efficiency"]["tops_per_w"], 8000 / part["energy_pj"]["total"].get<double>());
+  EXPECT_DOUBLE_EQ(part["efficiency"]["tops_per_mm2"], 0.04 / report["area_mm2"]["compute"].get<double>());
+  EXPECT_EQ(report["layers"][1]["efficiency"]["gops"], 0);
+  EXPECT_EQ(report["layers"][1]["efficiency"]["tops_per_w"], 0);
+}
+
 TEST(Report, LeavesOutWhatWasNotComputed) {
   RunRecord record = record_of({layer("a", 8, 40, 30, 100)});
   record.values = false;
@@ -127,7 +155,7 @@ TEST(Report, LeavesOutWhatWasNotComputed) {
   const ordered_json report = build_report(record);
   EXPECT_FALSE(report.contains("accuracy"));
   EXPECT_EQ(report["simulator"]["values"], false);
-  for (const char* key : {"saturations", "nar_products"}) {
+  for (const char* key : {"saturations", "nar_products", "active_products"}) {
     EXPECT_FALSE(report["totals"].contains(key));
     EXPECT_FALSE(report["layers"][0].contains(key));
   }

@@ -24,7 +24,8 @@ class Search(ProgramTest):
         self.assertEqual(self.search(self.folder / "three", "--checkpoint", checkpoint), first, msg="from its end")
 
     def test_a_budget_is_kept_and_the_history_tells_how(self):
-        for budget, unit in [("bits=4", "bits"), ("bytes=60", "bits"), ("cycles=900", "cycles")]:
+        for budget, unit in [("bits=4", "bits"), ("bytes=60", "bits"), ("cycles=900", "cycles"),
+                             ("energy=1.6", "uJ")]:
             with self.subTest(budget):
                 out = self.folder / budget
                 search = json.loads(self.search(out, "--budget", budget))["search"]

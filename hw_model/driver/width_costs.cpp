@@ -1,4 +1,4 @@
-#include "hw_model/driver/width_cycles.h"
+#include "hw_model/driver/width_costs.h"
 
 #include "hw_model/driver/image_stream.h"
 #include "quant/lpq/quantize.h"
@@ -17,9 +17,10 @@ lpq::NetworkFormats formats_of(const workloads::LayerGraph& graph, int weight_bi
 
 }  // namespace
 
-WidthCycles width_cycles(const hw::MachineConfig& config, const workloads::LayerGraph& graph) {
-  WidthCycles cycles;
-  cycles.layers.resize(graph.layers.size());
+WidthCosts width_costs(const hw::MachineConfig& config, const workloads::LayerGraph& graph,
+                       const std::function<double(const LayerResult&)>& measure) {
+  WidthCosts costs;
+  costs.layers.resize(graph.layers.size());
   RunOptions options;
   options.values = false;
   const ImageInputs inputs{1, [&](std::size_t) {
@@ -32,15 +33,15 @@ WidthCycles width_cycles(const hw::MachineConfig& config, const workloads::Layer
     const lpq::QuantizedModel model = lpq::quantize(graph, formats_of(graph, bits));
     const RunResult result = run_images(config, graph, model, inputs, options, 1);
     for (std::size_t i = 0; i < graph.layers.size(); ++i) {
-      const auto spent = static_cast<double>(result.layers[i].counters.cycles);
+      const double spent = measure(result.layers[i]);
       if (graph.layers[i].kind == workloads::LayerKind::conv) {
-        cycles.layers[i][bits] = spent;
+        costs.layers[i][bits] = spent;
       } else if (bits == 8) {
-        cycles.others += spent;
+        costs.others += spent;
       }
     }
   }
-  return cycles;
+  return costs;
 }
 
 }  // namespace lpa::driver
