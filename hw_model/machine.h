@@ -66,7 +66,8 @@ class Machine : public sc_core::sc_module {
   sc_core::sc_signal<Cause> cause_{"cause"};
   sc_core::sc_signal<BundleTag> bundle_tag_{"bundle_tag"}, sum_tag_{"sum_tag"}, word_tag_{"word_tag"};
   sc_core::sc_signal<WeightTag> weight_tag_{"weight_tag"};
-  sc_core::sc_vector<sc_core::sc_signal<std::uint8_t>> activations_, weights_;
+  sc_core::sc_vector<sc_core::sc_signal<std::uint8_t>> activations_;
+  sc_core::sc_vector<sc_core::sc_signal<std::uint32_t>> weights_;
   sc_core::sc_vector<sc_core::sc_signal<PsumWord>> psums_in_, psums_out_;
   sc_core::sc_vector<sc_core::sc_signal<ScaleWord>> scales_;
   sc_core::sc_vector<sc_core::sc_signal<EncodedWords>> words_;

@@ -170,6 +170,8 @@ std::vector<Parameter> make_parameters() {
                                 [](auto& c) -> bool& { return c.array.double_buffer_weights; }));
   list.push_back(bool_parameter("array.fold_overlap", "tiles follow each other into the array, or off: one at a time",
                                 [](auto& c) -> bool& { return c.array.fold_overlap; }));
+  list.push_back(bool_parameter("array.pack_inputs", "a PE takes 2 inputs of 4 bits, or 4 of 2 bits, at a time",
+                                [](auto& c) -> bool& { return c.array.pack_inputs; }));
   list.push_back(int_parameter("array.edge_stages", "", "register stages of the edges' decoders and encoders, 0..1",
                                [](auto& c) -> int& { return c.array.stages.edge; }));
   list.push_back(int_parameter("clock.mhz", "MHz", "clock, 1..10000", [](auto& c) -> int& { return c.clock_mhz; }));

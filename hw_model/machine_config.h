@@ -19,8 +19,11 @@ struct ArrayConfig {
   int columns = 8;                    ///< C: a tile has C * (8 / weight bits) outputs (n).
   bool double_buffer_weights = true;  ///< Load the next tile's weights while this one streams.
   bool fold_overlap = true;           ///< A tile may enter the array while another one is in it.
+  bool pack_inputs = false;  ///< A PE takes 8 / activation bits inputs at a time, one word of each weight for each.
   datapath::Stages stages;
 
+  /// Inputs that a PE takes at a time, for an activation width of 8, 4 or 2 bits.
+  int inputs(int activation_bits) const { return pack_inputs ? 8 / activation_bits : 1; }
   int latency() const { return stages.latency(rows, columns); }  ///< From a bundle to its sums: see Stages.
 };
 
@@ -89,7 +92,9 @@ struct MachineConfig {
   /// Weights per PE for a weight width of 8, 4 or 2 bits.
   static int pack(int weight_bits) { return 8 / weight_bits; }
   /// MACs per cycle of the whole array.
-  int peak_macs(int weight_bits) const { return array.rows * array.columns * pack(weight_bits); }
+  int peak_macs(int weight_bits, int activation_bits = 8) const {
+    return array.rows * array.columns * pack(weight_bits) * array.inputs(activation_bits);
+  }
   /// Bytes that one raw partial sum takes in the output buffer: value, exponent (11 bits, aligned sums only), NaR flag.
   int psum_bytes(int weight_bits) const;
 };

@@ -24,7 +24,14 @@ void ActivationDecoder::end_of_elaboration() {
 }
 
 ActivationWire ActivationDecoder::decode() const {
-  return {datapath::decode_lane(word.read(), control.read().activation), true, tag_->swap};
+  const LayerControl& layer = control.read();
+  const int n = layer.activation.n;
+  ActivationWire wire{datapath::decode_lane(word.read(), layer.activation), true, tag_->swap};
+  for (int i = 1; i < layer.inputs; ++i) {
+    const auto word_of_input = static_cast<std::uint8_t>(word.read() >> (i * n));
+    wire.further[static_cast<std::size_t>(i - 1)] = datapath::decode_lane(word_of_input, layer.activation);
+  }
+  return wire;
 }
 
 void ActivationDecoder::clocked() {
@@ -61,8 +68,14 @@ void WeightDecoder::end_of_elaboration() {
 }
 
 WeightWire WeightDecoder::decode() const {
-  const datapath::WordFormat& format = control.read().weight;
-  return {datapath::decode(word.read(), format.n, format.es, format.rs), *tag_};
+  const LayerControl& layer = control.read();
+  const datapath::WordFormat& format = layer.weight;
+  const auto word_of = [&](int input) {
+    return datapath::decode(static_cast<std::uint8_t>(word.read() >> (8 * input)), format.n, format.es, format.rs);
+  };
+  WeightWire wire{word_of(0), *tag_};
+  for (int i = 1; i < layer.inputs; ++i) wire.further[static_cast<std::size_t>(i - 1)] = word_of(i);
+  return wire;
 }
 
 void WeightDecoder::clocked() {

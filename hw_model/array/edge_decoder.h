@@ -11,8 +11,8 @@
 
 namespace lpa::hw {
 
-/// Decodes a row's raw activation; stands on `decoded` in the cycle after it was presented; without a register stage,
-/// in which it was presented.
+/// Decodes a row's raw activations, which a byte holds; they stand on `decoded` in the cycle after they were presented;
+/// without a register stage, in which they were presented.
 class ActivationDecoder : public sc_core::sc_module {
  public:
   sc_core::sc_in<bool> clk{"clk"};
@@ -44,7 +44,7 @@ class WeightDecoder : public sc_core::sc_module {
   sc_core::sc_in<bool> reset{"reset"};
   sc_core::sc_in<LayerControl> control{"control"};
   sc_core::sc_in<WeightTag> tag{"tag"};
-  sc_core::sc_in<std::uint8_t> word{"word"};
+  sc_core::sc_in<std::uint32_t> word{"word"};  ///< A byte for each input, the first one's lowest.
   sc_core::sc_out<WeightWire> decoded{"decoded"};
 
   explicit WeightDecoder(const sc_core::sc_module_name& name, const datapath::Stages& stages = {});

@@ -27,6 +27,7 @@ void Pe::configure() {
   const LayerControl& layer = control.read();
   adder_.emplace(converter_, arithmetic_, layer.mode(), layer.psum_lsb);
   lanes_ = static_cast<std::size_t>(datapath::lanes(layer.mode()));
+  inputs_ = layer.inputs;
 }
 
 void Pe::clocked() {
@@ -39,7 +40,7 @@ void Pe::clocked() {
   if (product_valid_) add();
   if (activation.valid) {
     if (activation.swap) {
-      active_ = shadow_;
+      for (std::size_t i = 0; i < inputs_; ++i) active_[i] = shadow_[i];
       if (weight.tag.valid) ++hazards_;
     }
     multiply(activation);
@@ -62,7 +63,8 @@ void Pe::add() {
   const PsumWord& sum = *psum_;
   PsumWord& next = next_psum_.next();
   for (std::size_t lane = 0; lane < lanes_; ++lane) {
-    const formats::Psum result = adder_->add(sum.lane[lane], product_[lane], events_);
+    formats::Psum result = adder_->add(sum.lane[lane], product_[0][lane], events_);
+    for (std::size_t i = 1; i < inputs_; ++i) result = adder_->add(result, product_[i][lane], events_);
     // Member by member: the compiler would copy the struct by way of memory.
     next.lane[lane].value = result.value;
     next.lane[lane].exponent = result.exponent;
@@ -72,23 +74,32 @@ void Pe::add() {
 }
 
 void Pe::multiply(const ActivationWire& activation) {
+  multiply(0, activation.lane);
+  for (std::size_t i = 1; i < inputs_; ++i) multiply(i, activation.further[i - 1]);
+}
+
+void Pe::multiply(std::size_t input, const datapath::Lane& activation) {
   for (std::size_t lane = 0; lane < lanes_; ++lane) {
-    const datapath::Product result = datapath::mul(active_.lane[lane], activation.lane);
-    datapath::Product& product = product_[lane];
+    const datapath::Lane& weight = active_[input].lane[lane];
+    const datapath::Product result = datapath::mul(weight, activation);
+    datapath::Product& product = product_[input][lane];
     product.r = result.r;
     product.u = result.u;
     product.negative = result.negative;
     product.zero = result.zero;
     product.nar = result.nar;
-    active_products_ += static_cast<std::uint64_t>(!active_.lane[lane].zero && !activation.lane.zero);
+    active_products_ += static_cast<std::uint64_t>(!weight.zero && !activation.zero);
   }
 }
 
 void Pe::load(const WeightWire& weight) {
-  if (weight.tag.valid) shadow_ = weight.word;
+  if (weight.tag.valid) {
+    shadow_[0] = weight.word;
+    for (std::size_t i = 1; i < inputs_; ++i) shadow_[i] = weight.further[i - 1];
+  }
   weight_offered_ = weight.tag.valid && weight.tag.hops > 0;
   if (weight_offered_) {
-    next_weight_.write({weight.word, {true, static_cast<std::uint16_t>(weight.tag.hops - 1)}});
+    next_weight_.write({weight.word, {true, static_cast<std::uint16_t>(weight.tag.hops - 1)}, weight.further});
   } else {
     next_weight_.write({});
   }
@@ -101,17 +112,17 @@ void Pe::trace_pins(sc_core::sc_trace_file* file, const std::string& prefix) con
   sc_trace(file, psum_in, prefix + ".psum_in");
   sc_trace(file, psum_out, prefix + ".psum_out");
   if (mul_register_) sc_trace(file, product_valid_, prefix + ".product_valid");
-  for (std::size_t lane = 0; lane < product_.size(); ++lane) {
+  for (std::size_t lane = 0; lane < product_[0].size(); ++lane) {
     const std::string number = ".lane" + std::to_string(lane);
-    hw::sc_trace(file, active_.lane[lane], prefix + ".active_weight" + number);
-    hw::sc_trace(file, shadow_.lane[lane], prefix + ".shadow_weight" + number);
+    hw::sc_trace(file, active_[0].lane[lane], prefix + ".active_weight" + number);
+    hw::sc_trace(file, shadow_[0].lane[lane], prefix + ".shadow_weight" + number);
     if (!mul_register_) continue;
     const std::string product = prefix + ".product" + number;
-    sc_trace(file, product_[lane].r, product + ".r");
-    sc_trace(file, product_[lane].u, product + ".u");
-    sc_trace(file, product_[lane].negative, product + ".negative");
-    sc_trace(file, product_[lane].zero, product + ".zero");
-    sc_trace(file, product_[lane].nar, product + ".nar");
+    sc_trace(file, product_[0][lane].r, product + ".r");
+    sc_trace(file, product_[0][lane].u, product + ".u");
+    sc_trace(file, product_[0][lane].negative, product + ".negative");
+    sc_trace(file, product_[0][lane].zero, product + ".zero");
+    sc_trace(file, product_[0][lane].nar, product + ".nar");
   }
 }
 

@@ -41,12 +41,12 @@ class Pe : public sc_core::sc_module {
   std::uint64_t active_products() const { return active_products_; }
   std::uint64_t hazards() const { return hazards_; }
 
-  // The registers, as they stand in the current cycle. With one stage, product_valid() is never true, and product() is
-  // what MUL gave last.
+  // The registers, as they stand in the current cycle; of several inputs the first one's. With one stage,
+  // product_valid() is never true, and product() is what MUL gave last.
   bool product_valid() const { return product_valid_; }
-  const std::array<datapath::Product, datapath::max_lanes>& product() const { return product_; }
-  const datapath::DecodedWord& active_weight() const { return active_; }
-  const datapath::DecodedWord& shadow_weight() const { return shadow_; }
+  const std::array<datapath::Product, datapath::max_lanes>& product() const { return product_[0]; }
+  const datapath::DecodedWord& active_weight() const { return active_[0]; }
+  const datapath::DecodedWord& shadow_weight() const { return shadow_[0]; }
   /// No product is on its way and nothing is offered to a neighbour.
   bool idle() const { return !product_valid_ && !activation_offered_ && !weight_offered_; }
 
@@ -59,6 +59,7 @@ class Pe : public sc_core::sc_module {
   void clear();
   void add();
   void multiply(const ActivationWire& activation);
+  void multiply(std::size_t input, const datapath::Lane& activation);
   void load(const WeightWire& weight);
 
   const datapath::LogLinearConverter& converter_;
@@ -75,9 +76,11 @@ class Pe : public sc_core::sc_module {
   Drive<PsumWord> next_psum_;
 
   std::size_t lanes_ = 1;
+  std::size_t inputs_ = 1;
 
-  datapath::DecodedWord active_, shadow_;
-  std::array<datapath::Product, datapath::max_lanes> product_{};
+  // By input.
+  std::array<datapath::DecodedWord, datapath::max_inputs> active_{}, shadow_{};
+  std::array<std::array<datapath::Product, datapath::max_lanes>, datapath::max_inputs> product_{};
   bool product_valid_ = false;
   bool activation_offered_ = false;
   bool weight_offered_ = false;

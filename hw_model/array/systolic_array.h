@@ -26,11 +26,11 @@ class SystolicArray : public sc_core::sc_module {
   sc_core::sc_in<LayerControl> control{"control"};
 
   sc_core::sc_in<BundleTag> tag_in{"tag_in"};
-  sc_core::sc_vector<sc_core::sc_in<std::uint8_t>> activation_in;  ///< R raw words, right-aligned.
+  sc_core::sc_vector<sc_core::sc_in<std::uint8_t>> activation_in;  ///< R bytes: a raw word, right-aligned, or several.
   sc_core::sc_vector<sc_core::sc_in<PsumWord>> psum_in;            ///< C sums that the bundle adds to.
   sc_core::sc_vector<sc_core::sc_in<ScaleWord>> scale_in;          ///< C; taken with swap and last_k.
   sc_core::sc_in<WeightTag> weight_tag_in{"weight_tag_in"};
-  sc_core::sc_vector<sc_core::sc_in<std::uint8_t>> weight_in;  ///< C packed words.
+  sc_core::sc_vector<sc_core::sc_in<std::uint32_t>> weight_in;  ///< C packed words, a byte for each input of a PE.
 
   /// A bundle presented in cycle x stands here in cycle x + latency(): x + R + C + 1 with the stages of the reference
   /// machine. Sums mean nothing while the tag is not valid.

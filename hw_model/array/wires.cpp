@@ -105,6 +105,7 @@ void sc_trace(sc_core::sc_trace_file* file, const LayerControl& value, const std
   trace(file, value.encoded, name + ".encoded");
   sc_trace(file, value.psum_lsb, name + ".psum_lsb");
   sc_trace(file, value.scale_q8, name + ".scale_q8");
+  sc_trace(file, value.inputs, name + ".inputs");
 }
 
 void sc_trace(sc_core::sc_trace_file* file, const BundleTag& value, const std::string& name) {

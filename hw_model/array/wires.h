@@ -22,6 +22,7 @@ struct LayerControl {
   datapath::WordFormat encoded;     ///< Of the encoder's words.
   std::int16_t psum_lsb = 0;        ///< Exponent of a fixed partial sum's least bit.
   std::int32_t scale_q8 = 0;        ///< sf_weight + sf_activation - sf_encoded, in units of 2^-8.
+  std::uint8_t inputs = 1;          ///< Activations, and weight words, that a PE takes at a time.
 
   int mode() const { return weight.n; }
   friend bool operator==(const LayerControl&, const LayerControl&) = default;
@@ -71,18 +72,20 @@ struct ScaleWord {
   friend bool operator==(const ScaleWord&, const ScaleWord&) = default;
 };
 
-/// Inside the array: a decoded activation on its way east.
+/// Inside the array: decoded activations on their way east. Those behind the layer's number of inputs mean nothing.
 struct ActivationWire {
-  datapath::Lane lane;
+  datapath::Lane lane;  ///< Of the first input.
   bool valid = false;
   bool swap = false;
+  std::array<datapath::Lane, datapath::max_inputs - 1> further{};  ///< Of the others, where PEs take several.
   friend bool operator==(const ActivationWire&, const ActivationWire&) = default;
 };
 
-/// Inside the array: a decoded weight word on its way south.
+/// Inside the array: decoded weight words on their way south. Those behind the layer's number of inputs mean nothing.
 struct WeightWire {
-  datapath::DecodedWord word;
+  datapath::DecodedWord word;  ///< For the first input.
   WeightTag tag;
+  std::array<datapath::DecodedWord, datapath::max_inputs - 1> further{};  ///< For the others.
   friend bool operator==(const WeightWire&, const WeightWire&) = default;
 };
 
@@ -102,6 +105,7 @@ void sc_trace(sc_core::sc_trace_file* file, const WeightTag& value, const std::s
 void sc_trace(sc_core::sc_trace_file* file, const PsumWord& value, const std::string& name);
 void sc_trace(sc_core::sc_trace_file* file, const EncodedWords& value, const std::string& name);
 void sc_trace(sc_core::sc_trace_file* file, const ScaleWord& value, const std::string& name);
+// Of inputs and words, the first one.
 void sc_trace(sc_core::sc_trace_file* file, const ActivationWire& value, const std::string& name);
 void sc_trace(sc_core::sc_trace_file* file, const WeightWire& value, const std::string& name);
 

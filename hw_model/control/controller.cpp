@@ -4,13 +4,15 @@
 
 namespace lpa::hw {
 
-LayerControl to_layer_control(const Descriptor& d) {
+LayerControl to_layer_control(const Tiling& tiling) {
+  const Descriptor& d = tiling.d;
   LayerControl control;
   control.weight = to_word_format(d.weight);
   control.activation = to_word_format(d.input);
   control.encoded = to_word_format(d.encoded);
   control.psum_lsb = static_cast<std::int16_t>(d.psum_lsb);
   control.scale_q8 = static_cast<std::int32_t>(d.scale);
+  control.inputs = static_cast<std::uint8_t>(tiling.inputs);
   return control;
 }
 
@@ -38,8 +40,8 @@ void Controller::step() {
   reset.write(logic_.reset());
   irq.write(logic_.irq());
   if (logic_.job().number == before || logic_.job().schedule == nullptr) return;
-  const Descriptor& layer = logic_.job().schedule->descriptor();
-  if (layer.uses_array()) layer_control.write(to_layer_control(layer));
+  const Tiling& tiling = logic_.job().schedule->tiling();
+  if (tiling.d.uses_array()) layer_control.write(to_layer_control(tiling));
 }
 
 }  // namespace lpa::hw

@@ -42,6 +42,6 @@ class Controller : public sc_core::sc_module {
 };
 
 /// What the controller's wires tell the array about a layer.
-LayerControl to_layer_control(const Descriptor& descriptor);
+LayerControl to_layer_control(const Tiling& tiling);
 
 }  // namespace lpa::hw

@@ -251,9 +251,8 @@ std::optional<DescriptorError> check(const Descriptor& d, const MachineConfig& c
   const Tiling tiling(d, config);
   checker.expect(d.band_rows <= d.out_h, "band_rows");
   checker.expect(d.block_tiles <= tiling.n_tiles, "block_tiles");
-  checker.expect(
-      d.k_block == tiling.k || (d.k_block < tiling.k && d.k_block % config.array.rows == 0 && d.block_tiles == 1),
-      "k_block");
+  checker.expect(d.k_block == tiling.k || (d.k_block < tiling.k && d.k_block % tiling.rows == 0 && d.block_tiles == 1),
+                 "k_block");
   const std::int64_t weights_end = d.weight_address + (d.batch - 1) * d.weight_stride + tiling.weight_extent();
   checker.expect(!d.uses_array() || weights_end <= std::int64_t{config.memory.mib} << 20, "weight_address");
   // n-tiles cut the output's channels at byte boundaries.

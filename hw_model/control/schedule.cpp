@@ -4,7 +4,11 @@
 
 namespace lpa::hw {
 Tiling::Tiling(const Descriptor& descriptor, const MachineConfig& config)
-    : rows(config.array.rows), columns(config.array.columns), pack(8 / descriptor.weight.bits), d(descriptor) {
+    : inputs(config.array.inputs(static_cast<int>(descriptor.input.bits))),
+      rows(config.array.rows * inputs),
+      columns(config.array.columns),
+      pack(8 / descriptor.weight.bits),
+      d(descriptor) {
   k = d.kernel_h * d.kernel_w * d.in_c;
   bands = ceil_div(d.out_h, d.band_rows);
   if (d.uses_array()) {
@@ -44,11 +48,11 @@ std::int64_t Tiling::weight_extent() const {
 
 std::int64_t Tiling::vector_macs(std::int64_t n_tile, std::int64_t k_tile) const {
   if (d.groups == 1) return k_rows(k_tile) * tile_channels(n_tile);
-  const std::int64_t inputs = d.in_c / d.groups, outputs = d.out_c / d.groups;
+  const std::int64_t group_inputs = d.in_c / d.groups, outputs = d.out_c / d.groups;
   const std::int64_t first = n_tile * lanes, end = first + tile_channels(n_tile);
   std::int64_t macs = 0;
   for (std::int64_t row = k_begin(k_tile); row < k_begin(k_tile) + k_rows(k_tile); ++row) {
-    const std::int64_t group = row % d.in_c / inputs;
+    const std::int64_t group = row % d.in_c / group_inputs;
     macs += std::max<std::int64_t>(std::min(end, (group + 1) * outputs) - std::max(first, group * outputs), 0);
   }
   return macs;

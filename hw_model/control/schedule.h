@@ -45,7 +45,9 @@ struct Tiling {
 
   Tiling(const Descriptor& descriptor, const MachineConfig& config);
 
-  std::int64_t rows, columns, pack;
+  std::int64_t inputs;  ///< That a PE takes at a time.
+  std::int64_t rows;    ///< Inputs of a full k-tile: those of all rows of the array.
+  std::int64_t columns, pack;
   std::int64_t lanes;  ///< Outputs of a full n-tile: columns * pack; all channels for a layer without array.
   std::int64_t k;      ///< kernel_h * kernel_w * in_c
   std::int64_t n_tiles, k_tiles, k_blocks, bands, blocks;
@@ -63,6 +65,10 @@ struct Tiling {
   std::int64_t vector_macs(std::int64_t n_tile, std::int64_t k_tile) const;
   std::int64_t k_begin(std::int64_t k_tile) const { return k_tile * rows; }
   std::int64_t k_rows(std::int64_t k_tile) const { return std::min(rows, k - k_tile * rows); }
+  /// Of those, the ones of a row of the array; 0 for a row without any.
+  std::int64_t row_inputs(std::int64_t k_tile, std::int64_t array_row) const {
+    return std::clamp<std::int64_t>(k_rows(k_tile) - array_row * inputs, 0, inputs);
+  }
 
   std::int64_t band_first_row(std::int64_t band) const { return band * d.band_rows; }
   std::int64_t band_row_count(std::int64_t band) const { return std::min(d.band_rows, d.out_h - band * d.band_rows); }

@@ -134,6 +134,18 @@ bool Sequencer::input_ready(std::int64_t y) const {
   return input_level.read().has(pass.input_fetch, tiling.input_bytes_to(pass.band, row));
 }
 
+/// The words of an array row's inputs, the first one lowest.
+std::uint8_t Sequencer::activations_of(std::size_t row) const {
+  const Tiling& tiling = schedule_->tiling();
+  const auto inputs = static_cast<std::size_t>(tiling.inputs);
+  unsigned words = 0;
+  for (std::size_t i = 0; i < inputs && row * inputs + i < row_addresses_.size(); ++i) {
+    const auto bit = i * static_cast<std::size_t>(tiling.d.input.bits);
+    words |= static_cast<unsigned>(activation(row_addresses_[row * inputs + i])) << bit;
+  }
+  return static_cast<std::uint8_t>(words);
+}
+
 std::uint8_t Sequencer::activation(const RowAddress& row) const {
   const Tiling& tiling = schedule_->tiling();
   const Descriptor& d = tiling.d;
@@ -150,7 +162,7 @@ std::uint8_t Sequencer::activation(const RowAddress& row) const {
 void Sequencer::issue() {
   const VisitCursor& visit = tile_->visit();
   for (std::size_t r = 0; r < rows_; ++r) {
-    activations[r].write(r < row_addresses_.size() ? activation(row_addresses_[r]) : std::uint8_t{0});
+    activations[r].write(activations_of(r));
   }
   input_buffer_.count_read(vector_bytes_);
   accesses_ = 0;

@@ -74,6 +74,7 @@ class Sequencer : public sc_core::sc_module {
   void enter_tile();
   void issue();
   void advance();
+  std::uint8_t activations_of(std::size_t row) const;
   std::uint8_t activation(const RowAddress& row) const;
 
   bool double_buffer_, fold_overlap_;

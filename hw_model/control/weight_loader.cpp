@@ -37,10 +37,10 @@ void WeightLoader::step() {
   if (!shadows_free || !row_ready() || gate_.closed(cycle_)) return;
   if (row_ == static_cast<std::int64_t>(rows_) - 1 && accesses_ == 0) tile_begin_ = cycle_;
   ++accesses_;
-  const bool zeros = row_ >= schedule_->tiling().k_rows(tile_->k_tile());
-  if (!zeros) buffer_.use_port(cycle_, tile_->weight_fetch());
+  const std::int64_t inputs = schedule_->tiling().row_inputs(tile_->k_tile(), row_);
+  if (inputs > 0) buffer_.use_port(cycle_, tile_->weight_fetch());
   const std::int64_t columns = schedule_->tiling().tile_columns(tile_->visit().n_tile());
-  if (!zeros && accesses_ < buffer_.config().accesses(columns)) return;
+  if (inputs > 0 && accesses_ < buffer_.config().accesses(inputs * columns)) return;
   accesses_ = 0;
   present_row();
 }
@@ -65,18 +65,18 @@ void WeightLoader::present_row() {
   const std::int64_t n_tile = tile_->visit().n_tile();
   const auto used_columns = static_cast<std::size_t>(tiling.tile_columns(n_tile));
   if (row_ == static_cast<std::int64_t>(rows_) - 1 && tile_->first_k()) load_biases();
-  if (row_ < tiling.k_rows(tile_->k_tile())) {
-    const std::int64_t fetch = tile_->weight_fetch();
-    const std::int64_t offset = tile_->weight_offset(tiling.k_begin(tile_->k_tile()) + row_);
-    const std::int64_t stride = tile_->column_stride();
-    for (std::size_t c = 0; c < columns_; ++c) {
-      weights[c].write(c < used_columns ? buffer_.byte(fetch, offset + static_cast<std::int64_t>(c) * stride)
-                                        : std::uint8_t{0});
+  const std::int64_t inputs = tiling.row_inputs(tile_->k_tile(), row_);
+  const std::int64_t fetch = tile_->weight_fetch();
+  const std::int64_t stride = tile_->column_stride();
+  for (std::size_t c = 0; c < columns_; ++c) {
+    std::uint32_t words = 0;
+    for (std::int64_t i = 0; i < inputs && c < used_columns; ++i) {
+      const std::int64_t offset = tile_->weight_offset(tiling.k_begin(tile_->k_tile()) + row_ * tiling.inputs + i);
+      words |= std::uint32_t{buffer_.byte(fetch, offset + static_cast<std::int64_t>(c) * stride)} << (8 * i);
     }
-    buffer_.count_read(static_cast<std::int64_t>(used_columns));
-  } else {
-    for (std::size_t c = 0; c < columns_; ++c) weights[c].write(0);
+    weights[c].write(words);
   }
+  if (inputs > 0) buffer_.count_read(inputs * static_cast<std::int64_t>(used_columns));
   if (tile_->index() == 0 && row_ == static_cast<std::int64_t>(rows_) - 1) first_row_edge_ = cycle_;
   tag.write({true, static_cast<std::uint16_t>(row_)});
   if (--row_ < 0) finish_tile();

@@ -27,7 +27,7 @@ class WeightLoader : public sc_core::sc_module {
   sc_core::sc_in<FillLevel> level{"level"};
   sc_core::sc_in<std::int64_t> tiles_released{"tiles_released"};  ///< See Sequencer.
   sc_core::sc_out<WeightTag> tag{"tag"};
-  sc_core::sc_vector<sc_core::sc_out<std::uint8_t>> weights;
+  sc_core::sc_vector<sc_core::sc_out<std::uint32_t>> weights;
   sc_core::sc_out<std::int64_t> tiles_loaded{"tiles_loaded"};
   sc_core::sc_out<std::int64_t> fetches_released{"fetches_released"};
 

@@ -10,6 +10,8 @@ namespace lpa::datapath {
 
 /// Lanes of a packed word: 8 / MODE are in use.
 inline constexpr int max_lanes = 4;
+/// Activations that a PE can take at a time.
+inline constexpr int max_inputs = 4;
 /// Fraction bits of a lane's u: the logarithm of every word of up to 8 bits is exact in them.
 inline constexpr int log_fraction_bits = 6;
 

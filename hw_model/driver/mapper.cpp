@@ -65,7 +65,7 @@ void choose_block(Descriptor& d, const MachineConfig& config, const std::string&
   });
   d.block_tiles = std::max<std::int64_t>(tiles, 1);
   if (tiles > 0) return;
-  const std::int64_t rows = config.array.rows;
+  const std::int64_t rows = whole.rows;
   const std::int64_t k_tiles = largest(whole.k_tiles - 1, [&](std::int64_t candidate) {
     d.k_block = candidate * rows;
     return fits();

@@ -26,6 +26,7 @@ LayerResult describe(const Layer& layer, const QuantizedLayer& quantized, const 
   result.k = static_cast<std::uint64_t>(layer.k());
   result.weight_format = formats::to_string(quantized.weight);
   result.weight_bits = quantized.weight.n;
+  result.activation_bits = input.n;
   return result;
 }
 

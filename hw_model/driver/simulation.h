@@ -26,8 +26,8 @@ struct LayerResult {
                 k = 0;       ///< GEMM of all images: m = images * out_h * out_w; 0, 0, 0 for a layer without array.
   std::uint64_t groups = 1;  ///< Groups of a convolution, products of a matmul: MACs = m * n * k * groups.
   std::string weight_format, activation_format, output_format;  ///< Empty where the layer has none.
-  int weight_bits = 0;
-  hw::Counters counters;  ///< Summed over the images.
+  int weight_bits = 0, activation_bits = 0;                     ///< 0 where the layer does not use the array.
+  hw::Counters counters;                                        ///< Summed over the images.
 
   /// What the layer made the machine do. `values`: its words were computed.
   cost::Activity activity(bool values) const { return {counters, weight_bits, m * n * groups, !values}; }

@@ -54,11 +54,14 @@ void FastLoader::begin_tile(std::uint64_t cycle) {
   loading_ = true;
   tile_begin_ = cycle;
   const Tiling& tiling = schedule_->tiling();
-  const std::int64_t used = tiling.k_rows(tile_->k_tile());
-  const std::int64_t accesses = buffer_.config().accesses(tiling.tile_columns(tile_->visit().n_tile()));
+  const std::int64_t used = ceil_div(tiling.k_rows(tile_->k_tile()), tiling.inputs);
+  const std::int64_t columns = tiling.tile_columns(tile_->visit().n_tile());
+  const std::int64_t accesses = buffer_.config().accesses(tiling.inputs * columns);
+  // The last row in use comes first; it may have fewer inputs.
+  const std::int64_t first_accesses = buffer_.config().accesses(tiling.row_inputs(tile_->k_tile(), used - 1) * columns);
   read_begin_ = edge_after(cycle, rows_ - used);
-  tile_end_ = edge_after(read_begin_, used * accesses) - 1;
-  if (tile_->index() == 0) first_row_edge_ = used < rows_ ? cycle : edge_after(cycle, accesses) - 1;
+  tile_end_ = edge_after(read_begin_, first_accesses + (used - 1) * accesses) - 1;
+  if (tile_->index() == 0) first_row_edge_ = used < rows_ ? cycle : edge_after(cycle, first_accesses) - 1;
   half_ = static_cast<std::size_t>(tile_->weight_fetch() % 2);
   if (tile_->first_k()) {
     values_.load_biases(*tile_);
@@ -87,7 +90,10 @@ void FastLoader::walk(StateWalk& walk) {
 
 void FastLoader::finish_tile(std::uint64_t cycle) {
   const Tiling& tiling = schedule_->tiling();
-  buffer_.count_read(tiling.tile_columns(tile_->visit().n_tile()), tiling.k_rows(tile_->k_tile()));
+  const std::int64_t columns = tiling.tile_columns(tile_->visit().n_tile());
+  const std::int64_t used = ceil_div(tiling.k_rows(tile_->k_tile()), tiling.inputs);
+  buffer_.count_read(tiling.row_inputs(tile_->k_tile(), used - 1) * columns);
+  buffer_.count_read(tiling.inputs * columns, used - 1);
   ++total_tiles_;
   if (timeline_ != nullptr) {
     timeline_->add(tile_slice(Track::weight_loader, *tile_, tile_begin_, cycle + 1));

@@ -20,13 +20,19 @@ std::string parameter_table(const hw::MachineConfig& machine) {
 }
 
 std::string throughput_table(const hw::MachineConfig& machine) {
-  Table table({"weights", "lanes a PE", "tile (inputs x outputs)", "MACs/cycle", "peak GOPS"});
-  for (const int bits : weight_widths) {
-    const int macs = machine.peak_macs(bits);
-    constexpr double operations_per_mac = 2;
-    table.add({fmt::format("{} bit", bits), std::to_string(hw::MachineConfig::pack(bits)),
-               fmt::format("{} x {}", machine.array.rows, machine.array.columns * hw::MachineConfig::pack(bits)),
-               std::to_string(macs), fmt::format("{:.1f}", operations_per_mac * macs * machine.clock_mhz / 1000.0)});
+  Table table({"weights", "activations", "lanes a PE", "tile (inputs x outputs)", "MACs/cycle", "peak GOPS"});
+  for (const int activation_bits : weight_widths) {
+    if (activation_bits < 8 && !machine.array.pack_inputs) break;
+    for (const int bits : weight_widths) {
+      const int inputs = machine.array.inputs(activation_bits), pack = hw::MachineConfig::pack(bits);
+      const int macs = machine.peak_macs(bits, activation_bits);
+      constexpr double operations_per_mac = 2;
+      table.add({fmt::format("{} bit", bits),
+                 machine.array.pack_inputs ? fmt::format("{} bit", activation_bits) : std::string("any"),
+                 std::to_string(inputs * pack),
+                 fmt::format("{} x {}", machine.array.rows * inputs, machine.array.columns * pack),
+                 std::to_string(macs), fmt::format("{:.1f}", operations_per_mac * macs * machine.clock_mhz / 1000.0)});
+    }
   }
   return table.text();
 }

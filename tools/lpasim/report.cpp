@@ -26,7 +26,8 @@ ordered_json utilization(double spatial, double temporal) {
 /// Lane-cycles that the array offered while it was busy.
 double busy_lanes(const hw::MachineConfig& machine, const driver::LayerResult& layer) {
   if (layer.weight_bits == 0) return 0;
-  return static_cast<double>(layer.counters.cause(hw::Cause::busy)) * machine.peak_macs(layer.weight_bits);
+  return static_cast<double>(layer.counters.cause(hw::Cause::busy)) *
+         machine.peak_macs(layer.weight_bits, layer.activation_bits);
 }
 
 void add_counters(ordered_json& json, const hw::Counters& counters, const hw::MachineConfig& machine,

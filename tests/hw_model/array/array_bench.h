@@ -46,7 +46,8 @@ class ArrayBench : public ClockedBench {
  public:
   sc_core::sc_signal<hw::LayerControl> control{"control"};
   sc_core::sc_signal<hw::BundleTag> tag_in{"tag_in"}, tag_out{"tag_out"}, word_tag_out{"word_tag_out"};
-  sc_core::sc_vector<sc_core::sc_signal<std::uint8_t>> activation_in, weight_in;
+  sc_core::sc_vector<sc_core::sc_signal<std::uint8_t>> activation_in;
+  sc_core::sc_vector<sc_core::sc_signal<std::uint32_t>> weight_in;
   sc_core::sc_vector<sc_core::sc_signal<hw::PsumWord>> psum_in, psum_out;
   sc_core::sc_vector<sc_core::sc_signal<hw::ScaleWord>> scale_in;
   sc_core::sc_signal<hw::WeightTag> weight_tag_in{"weight_tag_in"};
@@ -107,8 +108,9 @@ class ArrayBench : public ClockedBench {
     settle();
   }
 
-  /// Presents the words of one array row in this cycle.
-  void weight_row(int row, const Words& words) {
+  /// Presents the words of one array row in this cycle; of PEs with several inputs a byte for each.
+  template <class Word>
+  void weight_row(int row, const std::vector<Word>& words) {
     weight_tag_in.write({true, static_cast<std::uint16_t>(row)});
     for (std::size_t c = 0; c < weight_in.size(); ++c) weight_in[c].write(words[c]);
     settle();

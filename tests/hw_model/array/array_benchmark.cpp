@@ -19,7 +19,8 @@ class Driver : public sc_core::sc_module {
   sc_core::sc_signal<bool> reset{"reset"};
   sc_core::sc_signal<hw::LayerControl> control{"control"};
   sc_core::sc_signal<hw::BundleTag> tag_in{"tag_in"}, tag_out{"tag_out"}, word_tag_out{"word_tag_out"};
-  sc_core::sc_vector<sc_core::sc_signal<std::uint8_t>> activation_in, weight_in;
+  sc_core::sc_vector<sc_core::sc_signal<std::uint8_t>> activation_in;
+  sc_core::sc_vector<sc_core::sc_signal<std::uint32_t>> weight_in;
   sc_core::sc_vector<sc_core::sc_signal<hw::PsumWord>> psum_in, psum_out;
   sc_core::sc_vector<sc_core::sc_signal<hw::ScaleWord>> scale_in;
   sc_core::sc_signal<hw::WeightTag> weight_tag_in{"weight_tag_in"};

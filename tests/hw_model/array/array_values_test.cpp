@@ -17,6 +17,7 @@ struct Machine {
   const char* preset;
   int mode;
   int activation_bits = 8;
+  int inputs = 1;
 };
 
 /// What a layer is made of, drawn at random.
@@ -37,6 +38,7 @@ struct Layer {
     control.encoded = datapath::to_word_format(output);
     control.psum_lsb = -10;
     control.scale_q8 = weight.sf_q8 + activation.sf_q8 - output.sf_q8;
+    control.inputs = static_cast<std::uint8_t>(machine.inputs);
   }
   formats::LpFormat weight, activation, output;
   hw::LayerControl control;
@@ -106,6 +108,7 @@ class TileStream {
     if (!values_matter) return;
     EXPECT_EQ(bench_.array.saturations(), events_.saturations);
     EXPECT_EQ(bench_.array.nar_products(), events_.nar_products);
+    EXPECT_EQ(bench_.array.active_products(), active_products_);
     EXPECT_TRUE(bench_.array.idle());
   }
 
@@ -137,7 +140,7 @@ class TileStream {
   }
 
   void plan_weights(int cycle) {
-    tiles_.emplace_back(static_cast<std::size_t>(shape_.rows));
+    tiles_.emplace_back(static_cast<std::size_t>(shape_.rows * layer_.control.inputs));
     for (Words& row : tiles_.back()) {
       for (int c = 0; c < shape_.columns; ++c) row.push_back(word(layer_.weight));
     }
@@ -149,7 +152,7 @@ class TileStream {
   void plan_bundle(int cycle, bool swap) {
     Bundle bundle;
     bundle.tag = {true, swap, below(2) == 0, static_cast<std::uint32_t>(bundles_.size())};
-    for (int r = 0; r < shape_.rows; ++r) {
+    for (int k = 0; k < shape_.rows * layer_.control.inputs; ++k) {
       bundle.activations.push_back(
           static_cast<std::uint8_t>(word(layer_.activation) & ((1 << layer_.activation.n) - 1)));
     }
@@ -163,6 +166,7 @@ class TileStream {
       auto& lanes = bundle.scales.emplace_back().lane;
       for (std::int16_t& own : lanes) own = own_scales[static_cast<std::size_t>(below(own_scales.size()))];
     }
+    count_active(tiles_.back(), bundle.activations);
     if (swap && bundle.tag.last_k) scales_ = bundle.scales;
     expected_scales_.push_back(scales_);
     expected_.push_back(scalar_model(accumulator_, layer_.weight, layer_.activation, tiles_.back(), bundle.activations,
@@ -171,14 +175,35 @@ class TileStream {
     bundles_[cycle] = std::move(bundle);
   }
 
+  void count_active(const std::vector<Words>& tile, const Words& activations) {
+    for (std::size_t k = 0; k < tile.size(); ++k) {
+      for (const std::uint8_t packed : tile[k]) {
+        for (int lane = 0; lane < 8 / layer_.weight.n; ++lane) {
+          if (lane_word(packed, lane, layer_.weight.n) != 0 && activations[k] != 0) ++active_products_;
+        }
+      }
+    }
+  }
+
   void present(int cycle) {
+    const auto inputs = static_cast<std::size_t>(layer_.control.inputs);
     if (const auto found = bundles_.find(cycle); found != bundles_.end()) {
-      bench_.bundle(found->second.tag, found->second.activations, found->second.sums);
+      Words bytes(static_cast<std::size_t>(shape_.rows));
+      for (std::size_t k = 0; k < found->second.activations.size(); ++k) {
+        const auto bit = k % inputs * static_cast<std::size_t>(layer_.activation.n);
+        bytes[k / inputs] = static_cast<std::uint8_t>(bytes[k / inputs] | found->second.activations[k] << bit);
+      }
+      bench_.bundle(found->second.tag, bytes, found->second.sums);
       bench_.scales(found->second.scales);
     }
     if (const auto found = weights_.find(cycle); found != weights_.end()) {
       const auto [tile, row] = found->second;
-      bench_.weight_row(row, tiles_[tile][static_cast<std::size_t>(row)]);
+      std::vector<std::uint32_t> words(static_cast<std::size_t>(shape_.columns));
+      for (std::size_t i = 0; i < inputs; ++i) {
+        const Words& of_input = tiles_[tile][static_cast<std::size_t>(row) * inputs + i];
+        for (std::size_t c = 0; c < words.size(); ++c) words[c] |= std::uint32_t{of_input[c]} << (8 * i);
+      }
+      bench_.weight_row(row, words);
     }
   }
 
@@ -229,6 +254,7 @@ class TileStream {
   std::vector<Sums> expected_;
   std::vector<std::size_t> words_;
   formats::AccumulateEvents events_;
+  std::uint64_t active_products_ = 0;
 };
 
 constexpr std::uint64_t seed = 20240623;
@@ -239,7 +265,8 @@ void PrintTo(const Machine& machine, std::ostream* out) {
 
 std::string machine_name(const ::testing::TestParamInfo<Machine>& test) {
   return std::string(test.param.name).append("_mode") + std::to_string(test.param.mode) + "_a" +
-         std::to_string(test.param.activation_bits);
+         std::to_string(test.param.activation_bits) +
+         (test.param.inputs > 1 ? "_inputs" + std::to_string(test.param.inputs) : std::string());
 }
 
 std::vector<Machine> machines() {
@@ -258,6 +285,10 @@ std::vector<Machine> machines() {
           {"R1_C1_wide", {1, 1}, "wide", 2, 2},
           {"R3_C5_wide", {3, 5}, "wide", 4, 2},
           {"R3_C5_poster", {3, 5}, "poster", 8},
+          {"R8_C8_wide", {8, 8}, "wide", 4, 4, 2},
+          {"R8_C8_poster", {8, 8}, "poster", 2, 2, 4},
+          {"R3_C5_fixed", {3, 5}, "fixed", 8, 2, 4},
+          {"R2_C3_pe1_edge0_wide", {2, 3, {1, 0}}, "wide", 8, 4, 2},
           {"R8_C8_pe1_wide", {8, 8, {1, 1}}, "wide", 4},
           {"R8_C8_edge0_poster", {8, 8, {2, 0}}, "poster", 8},
           {"R5_C3_pe1_edge0_fixed", {5, 3, {1, 0}}, "fixed", 2},

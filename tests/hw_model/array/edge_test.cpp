@@ -17,7 +17,7 @@ hw::LayerControl layer() {
   return control;
 }
 
-template <typename Decoder, typename Tag, typename Wire>
+template <typename Decoder, typename Tag, typename Word, typename Wire>
 struct DecoderBench : ClockedBench {
   explicit DecoderBench(const datapath::Stages& stages = {}) : decoder("decoder", stages) {
     decoder.clk(clk);
@@ -30,12 +30,12 @@ struct DecoderBench : ClockedBench {
   }
   sc_core::sc_signal<hw::LayerControl> control{"control"};
   sc_core::sc_signal<Tag> tag{"tag"};
-  sc_core::sc_signal<std::uint8_t> word{"word"};
+  sc_core::sc_signal<Word> word{"word"};
   sc_core::sc_signal<Wire> decoded{"decoded"};
   Decoder decoder;
 };
-using ActivationDecoderBench = DecoderBench<hw::ActivationDecoder, hw::BundleTag, hw::ActivationWire>;
-using WeightDecoderBench = DecoderBench<hw::WeightDecoder, hw::WeightTag, hw::WeightWire>;
+using ActivationDecoderBench = DecoderBench<hw::ActivationDecoder, hw::BundleTag, std::uint8_t, hw::ActivationWire>;
+using WeightDecoderBench = DecoderBench<hw::WeightDecoder, hw::WeightTag, std::uint32_t, hw::WeightWire>;
 
 TEST(ActivationDecoderTiming, LaneStandsOnTheOutputInTheCycleAfterTheWordForOneCycle) {
   ActivationDecoderBench bench;

@@ -43,6 +43,7 @@ MachineConfig draw_machine(Choices& c, bool large) {
   config.array.columns = c.pick({8, 4, 2, 1, 3, 12, 16, 6, 24});
   config.array.double_buffer_weights = !c.chance(1, 4);
   config.array.fold_overlap = !c.chance(1, 4);
+  config.array.pack_inputs = c.chance(1, 3);
   config.array.stages = {.pe = c.pick({2, 1}), .edge = c.pick({1, 0})};
   config.clock_mhz = c.pick({500, 1000, 333, 700});
   const int roomy = large ? 64 : c.pick({16, 4, 2, 1});
@@ -118,7 +119,7 @@ void draw_tiling(Choices& c, Descriptor& d, const MachineConfig& config) {
     const hw::Tiling tiling(d, config);
     other.block_tiles = c.draw(1, static_cast<int>(d.block_tiles));
     if (other.block_tiles == 1 && tiling.k_tiles > 1 && c.chance(1, 3)) {
-      other.k_block = config.array.rows * c.draw(1, static_cast<int>(tiling.k_tiles) - 1);
+      other.k_block = static_cast<int>(tiling.rows) * c.draw(1, static_cast<int>(tiling.k_tiles) - 1);
     }
   }
   if (!hw::check(other, config)) d = other;

@@ -61,11 +61,17 @@ class Describe(ProgramTest):
 
     def test_options_change_the_machine(self):
         out = self.succeed("describe", "--array.rows", "16", "--array.columns=4", "--clock.mhz", "250")
-        self.assertRegex(out, r"2 bit +4 +16 x 16 +256 +128\.0\n")
+        self.assertRegex(out, r"2 bit +any +4 +16 x 16 +256 +128\.0\n")
+
+    def test_packed_inputs_multiply_the_throughput(self):
+        out = self.succeed("describe", "--array.pack_inputs", "on")
+        self.assertRegex(out, r"8 bit +8 bit +1 +8 x 8 +64 +64\.0\n")
+        self.assertRegex(out, r"4 bit +4 bit +4 +16 x 16 +256 +256\.0\n")
+        self.assertRegex(out, r"2 bit +2 bit +16 +32 x 32 +1024 +1024\.0\n")
 
     def test_a_hardware_file_changes_the_machine(self):
         (self.folder / "m.ini").write_text("[array]\nrows = 2\ncolumns = 3\n")
-        self.assertRegex(self.succeed("describe", "--hardware", self.folder / "m.ini"), r"8 bit +1 +2 x 3 +6 +6\.0\n")
+        self.assertRegex(self.succeed("describe", "--hardware", self.folder / "m.ini"), r"8 bit +any +1 +2 x 3 +6 +6\.0\n")
 
     def test_every_shipped_configuration_is_valid(self):
         files = sorted((SOURCE / "hw_model/configs").glob("*.ini"))

@@ -64,6 +64,17 @@ class EndToEnd(TinyRunTest):
         # 6 x 6 positions, 5 outputs of 2 x 3 x 3 inputs; 5 of 5; 3 of 5.
         self.assertEqual(report["totals"]["macs"], IMAGES * (36 * 5 * 18 + 36 * 5 * 5 + 3 * 5))
 
+    def test_packed_inputs_take_fewer_tiles_to_the_same_words(self):
+        self.succeed("quantize", "--network", self.network, "--dataset", self.data, "--images", IMAGES, "--weight-bits", "4",
+                     "--activation-bits", "4", "--out", self.folder / "Q4")
+        for model in ("fast", "pin"):
+            reports = [self.run_machine(f"{model}{pack}", self.folder / "Q4", "--model", model,
+                                        "--array.pack_inputs", pack)[0] for pack in ("off", "on")]
+            self.assertEqual(reports[0]["totals"]["macs"], reports[1]["totals"]["macs"])
+            # The input is not packed; 18, 5 and 5 steps k are 3, 1 and 1 tiles of 8 rows, or 2, 1 and 1.
+            layers = [[layer["tiles"] for layer in report["layers"] if layer["macs"]] for report in reports]
+            self.assertLess(sum(layers[1]), sum(layers[0]))
+
     def test_the_report_names_its_origin_and_hardware(self):
         report, _, _ = self.run_machine("R", self.quantized, "--array.rows", "4", "--array.columns", "2")
         self.assertEqual(report["network"], str(self.network))

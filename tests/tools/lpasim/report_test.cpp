@@ -17,6 +17,7 @@ driver::LayerResult layer(const std::string& name, int weight_bits, std::uint64_
   result.name = name;
   result.op = weight_bits == 0 ? "MaxPool" : "Conv";
   result.weight_bits = weight_bits;
+  result.activation_bits = weight_bits == 0 ? 0 : 8;
   result.weight_format = weight_bits == 0 ? "" : "LP<8,1,3,-0.25>";
   result.activation_format = "LP<8,2,3,0>";
   result.output_format = "LP<8,2,3,0>";
