@@ -130,6 +130,69 @@ Parameter lane_parameter(std::string name, std::string description, int AlignedW
   return {std::move(name), "bits", std::move(description), get, set};
 }
 
+const std::vector<std::pair<std::string, Datapath>> datapaths{{"lp", Datapath::lp},
+                                                              {"ant", Datapath::ant},
+                                                              {"bitfusion", Datapath::bitfusion},
+                                                              {"adaptivfloat", Datapath::adaptivfloat},
+                                                              {"posit", Datapath::posit},
+                                                              {"integer", Datapath::integer}};
+
+/// Widths of weights, 8, 4 and 2 bits, that a datapath can have.
+std::array<bool, 3> possible_widths(Datapath datapath) {
+  switch (datapath) {
+    case Datapath::lp:
+    case Datapath::posit:
+    case Datapath::bitfusion:
+      return {true, true, true};
+    case Datapath::ant:
+      return {true, true, false};
+    case Datapath::adaptivfloat:
+    case Datapath::integer:
+      break;
+  }
+  return {true, false, false};
+}
+
+constexpr std::array width_names{"8", "4", "2"};
+
+std::string widths_text(const std::array<bool, 3>& widths) {
+  std::string text;
+  for (std::size_t i = 0; i < widths.size(); ++i) {
+    if (!widths[i]) continue;
+    if (!text.empty()) text += ',';
+    text += width_names[i];
+  }
+  return text;
+}
+
+std::array<bool, 3> parse_widths(const std::string& name, const std::string& text) {
+  std::array<bool, 3> widths{};
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', begin), text.size());
+    const auto* const found = std::ranges::find(width_names, text.substr(begin, comma - begin));
+    if (found == width_names.end()) throw ConfigError(fmt::format("{} = '{}': expected some of 8,4,2", name, text));
+    widths[static_cast<std::size_t>(found - width_names.begin())] = true;
+    begin = comma + 1;
+  }
+  return widths;
+}
+
+void add_datapath(std::vector<Parameter>& list) {
+  list.push_back({"pe.datapath", "",
+                  "lp, ant, bitfusion, adaptivfloat, posit or integer; words are modelled of lp only",
+                  [](const MachineConfig& c) {
+                    return std::ranges::find(datapaths, c.datapath, [](const auto& d) { return d.second; })->first;
+                  },
+                  [](MachineConfig& c, const std::string& text) {
+                    c.datapath = parse_choice("pe.datapath", text, datapaths);
+                    c.weight_widths = possible_widths(c.datapath);
+                  }});
+  list.push_back(
+      {"pe.weight_bits", "bits", "widths of weights that PEs take: some of 8,4,2; layers need one of them",
+       [](const MachineConfig& c) { return widths_text(c.weight_widths); },
+       [](MachineConfig& c, const std::string& text) { c.weight_widths = parse_widths("pe.weight_bits", text); }});
+}
+
 void add_memory(std::vector<Parameter>& list) {
   list.push_back(choice_parameter<MemoryType>("memory.type", "external memory: ideal or dram",
                                               {{"ideal", MemoryType::ideal}, {"dram", MemoryType::dram}},
@@ -175,6 +238,7 @@ std::vector<Parameter> make_parameters() {
   list.push_back(int_parameter("array.edge_stages", "", "register stages of the edges' decoders and encoders, 0..1",
                                [](auto& c) -> int& { return c.array.stages.edge; }));
   list.push_back(int_parameter("clock.mhz", "MHz", "clock, 1..10000", [](auto& c) -> int& { return c.clock_mhz; }));
+  add_datapath(list);
   list.push_back(int_parameter("pe.stages", "", "register stages of a PE: 2 (MUL, ADD) or 1 (both in a cycle)",
                                [](auto& c) -> int& { return c.array.stages.pe; }));
   list.push_back(int_parameter("pe.log_bits", "bits",
@@ -268,6 +332,15 @@ void MachineConfig::validate() const {
   require_range("pe.stages", array.stages.pe, 1, 2);
   require_range("clock.mhz", clock_mhz, 1, 10000);
   require_range("pe.log_bits", pe_log_bits, 4, 16);
+  const std::array<bool, 3> possible = possible_widths(datapath);
+  for (std::size_t i = 0; i < possible.size(); ++i) {
+    if (!weight_widths[i] || possible[i]) continue;
+    throw ConfigError(fmt::format("pe.weight_bits = {}: expected some of {}, which this datapath has",
+                                  widths_text(weight_widths), widths_text(possible)));
+  }
+  if (datapath != Datapath::lp && arithmetic.psum != formats::PsumKind::fixed) {
+    throw ConfigError("pe.psum = aligned: expected fixed, since only the lp datapath has aligned sums");
+  }
   if (const std::string wrong = formats::check(arithmetic); !wrong.empty()) throw ConfigError(wrong);
   require_range("ppu.lanes", ppu.lanes, 1, 256);
   require_range("ppu.parameter_kib", ppu.parameter_kib, 1, 1024);

@@ -2,6 +2,7 @@
 // passed by const reference.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -60,6 +61,16 @@ struct PpuConfig {
   int parameter_kib = 32;  ///< Memory of its parameters.
 };
 
+/// What the PEs compute with. Words are modelled for lp only: of the others cycles, traffic, area and energy.
+enum class Datapath {
+  lp,            ///< Logarithmic posits: LPA.
+  ant,           ///< 4-bit int and flint, four PEs fusing to 8-bit int (Guo et al., MICRO 2022).
+  bitfusion,     ///< Integers of 2-bit bricks (Sharma et al., ISCA 2018).
+  adaptivfloat,  ///< adaptivfloat<8,4> (Tambe et al., DAC 2020).
+  posit,         ///< posit<8,1>, and lanes of 4 and 2 bits as LPA has them.
+  integer,       ///< 8-bit integers.
+};
+
 /// Random stalls of every interface inside the machine, for tests: results must not depend on them.
 struct StallConfig {
   int permille = 0;  ///< Of 1000 cycles, how many each interface is closed in.
@@ -68,6 +79,8 @@ struct StallConfig {
 
 struct MachineConfig {
   ArrayConfig array;
+  Datapath datapath = Datapath::lp;
+  std::array<bool, 3> weight_widths{true, true, true};  ///< Of weights, 8, 4 and 2 bits, that PEs take.
   int clock_mhz = 500;
   /// Width of r, and of u, in a lane of 2-bit weights; wider lanes have twice and four times as much, up to 16. No word
   /// depends on it, only area and energy: 10 bits hold every format with es <= 3; 4 are drawn in the published PE.
@@ -89,6 +102,12 @@ struct MachineConfig {
   std::uint64_t period_ps() const;
   /// What external memory can move at most, in bytes per cycle of the machine.
   double peak_memory_bytes() const;
+  /// Whether PEs take weights of 8, 4 or 2 bits.
+  bool takes(std::int64_t weight_bits) const { return weight_widths[weight_bits == 8 ? 0 : weight_bits == 4 ? 1 : 2]; }
+  /// Whether PEs take activations of 8, 4 or 2 bits.
+  bool takes_activations(std::int64_t bits) const {
+    return datapath != Datapath::ant || !array.pack_inputs || bits >= 4;
+  }
   /// Weights per PE for a weight width of 8, 4 or 2 bits.
   static int pack(int weight_bits) { return 8 / weight_bits; }
   /// MACs per cycle of the whole array.

@@ -90,6 +90,81 @@ void set_weight_bits(Trace& trace, int bits) {
       set_weight(trace, i, weight_format(bits, trace.graph.layers[i].k()));
 }
 
+namespace {
+
+/// The widths of layers with weights, by share of MACs; 8 for the others that use the array, 0 for those that do not.
+std::vector<int> widths_by_share(const workloads::LayerGraph& graph, const std::map<int, double>& shares) {
+  std::vector<int> bits(graph.layers.size(), 0);
+  std::vector<std::size_t> weighted;
+  double total = 0, fixed = 0;
+  for (std::size_t i = 0; i < graph.layers.size(); ++i) {
+    const Layer& layer = graph.layers[i];
+    if (!layer.uses_array()) continue;
+    bits[i] = 8;
+    total += static_cast<double>(layer.macs());
+    if (layer.kind == LayerKind::conv) {
+      weighted.push_back(i);
+    } else {
+      fixed += static_cast<double>(layer.macs());
+    }
+  }
+  std::vector<std::size_t> order(weighted.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return std::min(i, weighted.size() - 1 - i); });
+  auto width = shares.rbegin();
+  double room = width->second * total - fixed;  // Of the width at hand; half a layer more or less does not matter.
+  for (const std::size_t place : order) {
+    const std::size_t index = weighted[place];
+    const auto macs = static_cast<double>(graph.layers[index].macs());
+    while (std::next(width) != shares.rend() && room < macs / 2) {
+      ++width;
+      room = std::max(room, 0.0) + width->second * total;
+    }
+    bits[index] = width->first;
+    room -= macs;
+  }
+  return bits;
+}
+
+/// Bits of every layer's result for its readers in the array, which have `bits`.
+std::vector<int> result_widths(const workloads::LayerGraph& graph, const std::vector<int>& bits) {
+  std::vector<int> needed(graph.layers.size(), 0);
+  const auto result_bits = [&](std::size_t i) {
+    const bool bytes = graph.needs_bytes(static_cast<int>(i)) || i + 1 == graph.layers.size();
+    return bytes || needed[i] == 0 ? 8 : needed[i];
+  };
+  // Readers come after what they read.
+  for (std::size_t i = graph.layers.size(); i-- > 0;) {
+    const Layer& layer = graph.layers[i];
+    needed[i] = result_bits(i);
+    if (layer.input < 0) continue;
+    const bool passes_on = layer.kind == LayerKind::max_pool || layer.kind == LayerKind::copy;
+    int& of_input = needed[static_cast<std::size_t>(layer.input)];
+    of_input = std::max(of_input, layer.uses_array() ? bits[i] : passes_on ? needed[i] : 0);
+  }
+  return needed;
+}
+
+}  // namespace
+
+void set_weight_shares(Trace& trace, const std::map<int, double>& shares, bool narrow_activations) {
+  const std::vector<int> bits = widths_by_share(trace.graph, shares);
+  const std::vector<int> results =
+      narrow_activations ? result_widths(trace.graph, bits) : std::vector<int>(bits.size(), 8);
+  for (std::size_t i = 0; i < trace.layers.size(); ++i) {
+    LpFormat& output = trace.layers[i].output;
+    output = activations;
+    if (results[i] < 8) output = {.n = results[i], .es = 0, .rs = results[i] - 1};
+    trace.layers[i].encoded = trace.graph.layers[i].reencodes() ? activations : output;
+  }
+  for (std::size_t i = 0; i < trace.layers.size(); ++i) {
+    const Layer& layer = trace.graph.layers[i];
+    if (layer.uses_array()) {
+      set_weight(trace, i, layer.kind == LayerKind::conv ? weight_format(bits[i], layer.k()) : activations);
+    }
+  }
+}
+
 void apply_recipe(Trace& trace, Recipe recipe) {
   const std::vector<int> bits = weight_bits(trace.graph, recipe);
   trace.input = activations;

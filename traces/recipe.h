@@ -1,6 +1,7 @@
 // Number formats for a network of which only the shapes are known, by rules instead of calibration.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,13 @@ void apply_recipe(Trace& trace, Recipe recipe);
 
 /// Gives every layer's weights that many bits: 8, 4 or 2, as the recipes do.
 void set_weight_bits(Trace& trace, int bits);
+
+/// Gives layers the widths of a quantization method of which only the shares of MACs are known: `shares` of 8, 4 and 2
+/// bits, of all MACs on the array; they sum to 1. Products of two maps have 8 bits. Wider weights go to the layers next
+/// to the network's ends, as methods have it, layer by layer until a width's share is met. With `narrow_activations`
+/// what an array reads is as wide as the weights, where the machine can have that: as the widest of its readers asks
+/// for; else it has 8 bits.
+void set_weight_shares(Trace& trace, const std::map<int, double>& shares, bool narrow_activations);
 
 /// The position for which sums of k products cannot saturate whatever the words are, unless that leaves the least
 /// word of `encoded` unresolved. `scale_q8` is product_scale_q8() of a matmul.

@@ -249,6 +249,8 @@ std::optional<DescriptorError> check(const Descriptor& d, const MachineConfig& c
   if (!checker.ok()) return checker.error();
 
   const Tiling tiling(d, config);
+  checker.expect(!d.uses_array() || config.takes(d.weight.bits), "weight.bits");
+  checker.expect(!d.uses_array() || config.takes_activations(d.input.bits), "input.bits");
   checker.expect(d.band_rows <= d.out_h, "band_rows");
   checker.expect(d.block_tiles <= tiling.n_tiles, "block_tiles");
   checker.expect(d.k_block == tiling.k || (d.k_block < tiling.k && d.k_block % tiling.rows == 0 && d.block_tiles == 1),

@@ -81,13 +81,16 @@ std::vector<std::pair<std::string, LaneBlock>> lane_blocks(const hw::MachineConf
 /// A block that all lanes of a mode have; modes share its slices, so that the largest one counts.
 Gates in_all_modes(const hw::MachineConfig& config, const LaneBlock& block) {
   Gates gates = 0;
-  for (const int mode : modes) gates = std::max(gates, lanes(mode) * block(lane_widths(config, mode)));
+  for (const int mode : modes) {
+    if (config.takes(mode)) gates = std::max(gates, lanes(mode) * block(lane_widths(config, mode)));
+  }
   return gates;
 }
 
 PeCircuit lp_pe(const hw::MachineConfig& config, const Blocks& b) {
   PeCircuit pe;
-  const int activation_bits = 2 * config.pe_log_bits + flags + 2;  // Valid and swap.
+  const int inputs = config.array.inputs(2);  // The most.
+  const int activation_bits = 2 * config.pe_log_bits + flags;
   const LaneBlock weight = [&b](const LaneWidths& w) { return b.registers(2 * w.log + flags); };
   const LaneBlock sum = [&b](const LaneWidths& w) { return b.registers(w.sum_word()); };
   const auto blocks = lane_blocks(config, b);
@@ -101,12 +104,12 @@ PeCircuit lp_pe(const hw::MachineConfig& config, const Blocks& b) {
   }
 
   const int weight_registers = config.array.double_buffer_weights ? 2 : 1;
-  pe.parts = {{"activation register", pe.activation},
+  pe.parts = {{"activation register", inputs * pe.activation + b.registers(2)},  // Valid and swap.
               {config.array.double_buffer_weights ? "weight registers, two of each" : "weight registers",
-               weight_registers * in_all_modes(config, weight)},
+               inputs * weight_registers * in_all_modes(config, weight)},
               // Between four slices of r, u and the sum: a carry or none.
               {"carries cut by MODE", b.multiplexer(3 * 3)}};
-  for (const auto& [name, block] : blocks) pe.parts.push_back({name, in_all_modes(config, block)});
+  for (const auto& [name, block] : blocks) pe.parts.push_back({name, inputs * in_all_modes(config, block)});
   pe.parts.push_back({"sum register", in_all_modes(config, sum)});
   return pe;
 }
@@ -152,25 +155,34 @@ Gates PeCircuit::total() const {
 
 ArrayCircuits array_circuits(const hw::MachineConfig& config, const Blocks& b) {
   ArrayCircuits array;
-  array.pe = lp_pe(config, b);
+  const bool lp = config.datapath == hw::Datapath::lp;
+  array.pe = lp ? lp_pe(config, b) : other_pe(config, b);
 
-  array.activation_decoder = lp_decoder(config, b, 1, config.pe_log_bits);
-  for (const int mode : modes) {
-    const int log = lanes(mode) * lane_widths(config, mode).log;
-    array.weight_decoder = std::max(array.weight_decoder, lp_decoder(config, b, lanes(mode), log));
+  const auto most = [&](const auto& of_mode) {
+    Gates gates = 0;
+    for (const int mode : modes) {
+      if (config.takes(mode)) gates = std::max<Gates>(gates, of_mode(mode));
+    }
+    return gates;
+  };
+  if (lp) {
+    array.activation_decoder = lp_decoder(config, b, 1, config.pe_log_bits);
+    array.weight_decoder =
+        most([&](int mode) { return lp_decoder(config, b, lanes(mode), lanes(mode) * lane_widths(config, mode).log); });
+  } else {
+    const int edge = config.array.stages.edge;
+    array.activation_decoder = other_decoder(config, b) + edge * array.pe.activation;
+    array.weight_decoder = other_decoder(config, b) + edge * most([&](int mode) { return array.pe.weight[mode]; });
   }
 
+  const int inputs = config.array.inputs(2);
   const int row_registers = config.array.rows * (config.array.rows - 1) / 2;
   const int column_registers = config.array.columns * (config.array.columns - 1) / 2;
   array.activation_skew = row_registers * array.pe.activation;
-  Gates widest_weight = 0, widest_sum = 0;
-  for (const int mode : modes) {
-    widest_weight = std::max(widest_weight, array.pe.weight[mode]);
-    array.sum_skew[mode] = 2 * column_registers * lanes(mode) * array.pe.sum[mode];
-    widest_sum = std::max(widest_sum, array.sum_skew[mode]);
-  }
-  array.weight_skew = column_registers * widest_weight;
-  array.skew = array.activation_skew + array.weight_skew + widest_sum;
+  for (const int mode : modes) array.sum_skew[mode] = 2 * column_registers * lanes(mode) * array.pe.sum[mode];
+  array.weight_skew = column_registers * most([&](int mode) { return array.pe.weight[mode]; });
+  array.skew =
+      inputs * (array.activation_skew + array.weight_skew) + most([&](int mode) { return array.sum_skew[mode]; });
 
   for (const int mode : modes) {
     array.encoder_lane[mode] =

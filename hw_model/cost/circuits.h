@@ -33,8 +33,9 @@ struct PeCircuit {
 
   // What switches:
   Gates activation = 0;  ///< when an activation enters;
-  ByWeightBits weight;   ///< when a weight word enters one of its two registers;
-  ByWeightBits product;  ///< when a lane multiplies two operands that are not zero and adds the product;
+  ByWeightBits weight;   ///< when a packed weight word, of one input, enters one of its two registers;
+  ByWeightBits product;  ///< when a lane multiplies two operands that are not zero and adds the product. Where PEs
+                         ///< take several inputs, activations are as wide as the weights.
   ByWeightBits sum;      ///< when a lane's partial sum moves on.
 
   Gates total() const;
@@ -52,6 +53,11 @@ struct ArrayCircuits {
   Gates encoder = 0;             ///< Of a column.
   ByWeightBits encoder_lane;     ///< Switches for a word.
 };
+
+/// PEs of the other datapaths (MachineConfig::datapath).
+PeCircuit other_pe(const hw::MachineConfig& config, const Blocks& blocks);
+/// What their decoders are for one activation, or one packed weight word, without registers.
+Gates other_decoder(const hw::MachineConfig& config, const Blocks& blocks);
 
 ArrayCircuits array_circuits(const hw::MachineConfig& config, const Blocks& blocks);
 

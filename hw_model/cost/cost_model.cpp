@@ -9,8 +9,9 @@ namespace {
 constexpr double um2_per_mm2 = 1e6;
 
 Gates compute_gates(const hw::MachineConfig& config, const ArrayCircuits& circuits) {
+  const int inputs = config.array.inputs(2);  // The most: each has decoders of its own.
   return config.array.rows * config.array.columns * circuits.pe.total() +
-         config.array.rows * circuits.activation_decoder + config.array.columns * circuits.weight_decoder;
+         inputs * (config.array.rows * circuits.activation_decoder + config.array.columns * circuits.weight_decoder);
 }
 
 double calibrated_area(const Constants& constants, const Blocks& blocks) {
@@ -124,13 +125,14 @@ Energy CostModel::energy(const Activity& activity) const {
 
   const int bits = activity.weight_bits;
   const int rows = config_.array.rows, columns = config_.array.columns;
-  const double words = times(c.tiles, rows * columns);  // Packed weights.
-  const double hops = words * (rows + 1) / 2 + words;   // Into shadow registers on the way down, and the active one.
-  energy.decoders = times(c.vectors, rows * a.activation_decode) + words * a.weight_decode;
-  energy.pe = times(c.vectors, rows * columns * a.pe_activation + a.vector_skew + a.sum_skew[bits]) +
-              times(c.tiles, rows * a.weight_skew) + hops * a.pe_weight[bits] +
+  const int inputs = config_.array.inputs(activity.activation_bits);
+  const double words = times(c.tiles, rows * columns * inputs);  // Packed weights.
+  const double hops = words * (rows + 1) / 2 + words;  // Into shadow registers on the way down, and the active one.
+  energy.decoders = times(c.vectors, rows * inputs * a.activation_decode) + words * a.weight_decode;
+  energy.pe = times(c.vectors, inputs * (rows * columns * a.pe_activation + a.vector_skew) + a.sum_skew[bits]) +
+              times(c.tiles, rows * inputs * a.weight_skew) + hops * a.pe_weight[bits] +
               times(activity.all_active ? c.macs : c.active_products, a.pe_product[bits]) +
-              times(c.macs, a.pe_sum[bits]);
+              times(c.macs, a.pe_sum[bits]) / inputs;
   energy.encoder = times(activity.outputs, a.encode[bits]);
   return energy;
 }

@@ -42,7 +42,8 @@ struct Energy {
 /// What a layer made the machine do.
 struct Activity {
   hw::Counters counters{};
-  int weight_bits = 0;        ///< 0: the layer does not use the array.
+  int weight_bits = 0;  ///< 0: the layer does not use the array.
+  int activation_bits = 8;
   std::uint64_t outputs = 0;  ///< Words that the encoder behind the array formed: M * N * groups.
   /// Words were not computed: all products are taken to be of operands that are not zero, which is an upper bound.
   bool all_active = false;
@@ -50,12 +51,12 @@ struct Activity {
 
 /// Energies of single actions, pJ.
 struct ActionEnergies {
-  double activation_decode = 0, weight_decode = 0;
-  double pe_activation = 0;                    ///< An activation enters a PE.
-  ByWeightBits pe_weight, pe_product, pe_sum;  ///< As in PeCircuit.
-  double vector_skew = 0;                      ///< Activations of a vector.
-  double weight_skew = 0;                      ///< A row of weights.
-  ByWeightBits sum_skew;                       ///< Sums of a vector.
+  double activation_decode = 0, weight_decode = 0;  ///< Of one activation; of one packed weight word.
+  double pe_activation = 0;                         ///< An activation enters a PE.
+  ByWeightBits pe_weight, pe_product, pe_sum;       ///< As in PeCircuit.
+  double vector_skew = 0;                           ///< Activations of a vector, one a row.
+  double weight_skew = 0;                           ///< A row of weights, one packed word a column.
+  ByWeightBits sum_skew;                            ///< Sums of a vector.
   ByWeightBits encode;
   double ppu_element = 0;
   double dram_read_bit = 0, dram_write_bit = 0;

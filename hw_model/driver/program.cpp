@@ -195,12 +195,25 @@ class Compiler {
     places.stationary = place(layer.stationary);
     places.output = &output;
     places.input_format = model_.operand_format(layer.input);
+    check_widths(layer, quantized, places.input_format);
     if (places.addend != nullptr) places.addend_format = model_.operand_format(layer.addend);
     program_.descriptors.push_back(describe_layer(
         config_, layer, quantized, places, [&](std::int64_t size, const MakeBytes& make, const char* what) {
           return store(size, make, fmt::format("the {} of layer '{}'", what, layer.name));
         }));
     program_.outputs.push_back(output);
+  }
+
+  void check_widths(const Layer& layer, const QuantizedLayer& quantized, const formats::LpFormat& input) const {
+    if (!layer.uses_array()) return;
+    const auto refuse = [&](int bits, const char* what) {
+      throw MachineError(
+          fmt::format("layer '{}' has {}-bit {}, which the machine's PEs do not take (see pe.datapath, "
+                      "pe.weight_bits)",
+                      layer.name, bits, what));
+    };
+    if (!config_.takes(quantized.weight.n)) refuse(quantized.weight.n, "weights");
+    if (!config_.takes_activations(input.n)) refuse(input.n, "activations");
   }
 
   /// Whether there are elements of a copy's map that no box fills; they must be zeros.
@@ -224,6 +237,11 @@ class Compiler {
 
 Program compile(const MachineConfig& config, const workloads::LayerGraph& graph, const lpq::QuantizedModel& model,
                 ProgramData data) {
+  if (config.datapath != hw::Datapath::lp && data == ProgramData::packed) {
+    throw MachineError(
+        "words are modelled of pe.datapath = lp only; of this machine cycles, traffic, area and energy: "
+        "--values off");
+  }
   return Compiler(config, graph, model, data).run();
 }
 

@@ -40,7 +40,8 @@ struct Program {
 /// Whether a program has the bytes of weights, constants and parameters, or only room for them.
 enum class ProgramData { packed, left_out };
 
-/// Lays out and maps the whole network. Throws MachineError if a layer or the memory does not fit the machine.
+/// Lays out and maps the whole network. Throws MachineError if a layer or the memory does not fit the machine, or
+/// if words are wanted of a datapath of which they are not modelled.
 Program compile(const hw::MachineConfig& config, const workloads::LayerGraph& graph, const lpq::QuantizedModel& model,
                 ProgramData data = ProgramData::packed);
 

@@ -30,7 +30,9 @@ struct LayerResult {
   hw::Counters counters;                                        ///< Summed over the images.
 
   /// What the layer made the machine do. `values`: its words were computed.
-  cost::Activity activity(bool values) const { return {counters, weight_bits, m * n * groups, !values}; }
+  cost::Activity activity(bool values) const {
+    return {counters, weight_bits, activation_bits, m * n * groups, !values};
+  }
 };
 
 /// What one image gave.

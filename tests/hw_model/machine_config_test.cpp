@@ -166,5 +166,18 @@ TEST(MachineConfig, ARawSumTakesItsBitsItsExponentAndAFlag) {
   EXPECT_EQ(config.psum_bytes(8), 5);  // 32 + 1
 }
 
+TEST(MachineConfig, ADatapathBringsItsWidths) {
+  MachineConfig config;
+  parameter("pe.datapath").set(config, "ant");
+  EXPECT_EQ(parameter("pe.weight_bits").get(config), "8,4");
+  EXPECT_THAT(error_of(config), HasSubstr("pe.psum = aligned: expected fixed"));
+  parameter("pe.psum").set(config, "fixed");
+  EXPECT_EQ(error_of(config), "");
+  parameter("pe.weight_bits").set(config, "2,4");
+  EXPECT_THAT(error_of(config), AllOf(HasSubstr("pe.weight_bits = 4,2"), HasSubstr("some of 8,4")));
+  EXPECT_THROW(parameter("pe.weight_bits").set(config, "3"), ConfigError);
+  EXPECT_THROW(parameter("pe.weight_bits").set(config, ""), ConfigError);
+}
+
 }  // namespace
 }  // namespace lpa::hw

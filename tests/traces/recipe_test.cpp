@@ -56,6 +56,36 @@ TEST(Recipe, MixedGivesTheLargerHalfOfTheInnerLayers4Or2Bits) {
   EXPECT_THAT(bits_of(two), ElementsAre(8, 8));
 }
 
+std::vector<int> output_bits_of(const Trace& trace) {
+  std::vector<int> bits;
+  for (const TraceLayer& layer : trace.layers) bits.push_back(layer.output.n);
+  return bits;
+}
+
+TEST(Recipe, SharesOfMacsGiveWiderWeightsToTheEnds) {
+  Trace trace = chain({10, 10, 10, 10, 10, 10});  // Five layers of as many MACs.
+  apply_recipe(trace, Recipe::w8);
+  set_weight_shares(trace, {{8, 0.4}, {4, 0.6}}, false);
+  EXPECT_THAT(bits_of(trace), ElementsAre(8, 4, 4, 4, 8));
+  EXPECT_THAT(output_bits_of(trace), ElementsAre(8, 8, 8, 8, 8));
+  set_weight_shares(trace, {{8, 0.2}, {4, 0.2}, {2, 0.6}}, false);
+  EXPECT_THAT(bits_of(trace), ElementsAre(8, 2, 2, 2, 4));
+  set_weight_shares(trace, {{2, 1.0}}, false);
+  EXPECT_THAT(bits_of(trace), ElementsAre(2, 2, 2, 2, 2));
+  set_weight_shares(trace, {{8, 0.0}, {2, 1.0}}, false);
+  EXPECT_THAT(bits_of(trace), ElementsAre(2, 2, 2, 2, 2));
+}
+
+TEST(Recipe, NarrowActivationsAreThoseOfTheirReaders) {
+  Trace trace = chain({10, 10, 10, 10, 10, 10});
+  apply_recipe(trace, Recipe::w8);
+  set_weight_shares(trace, {{8, 0.4}, {4, 0.6}}, true);
+  EXPECT_THAT(output_bits_of(trace), ElementsAre(4, 4, 4, 8, 8)) << "the fifth layer and the user read 8 bits";
+  check_trace(trace);
+  set_weight_shares(trace, {{8, 1.0}}, true);
+  EXPECT_THAT(output_bits_of(trace), ElementsAre(8, 8, 8, 8, 8));
+}
+
 TEST(Recipe, WeightsGrowFinerWithTheLengthOfTheSums) {
   Trace trace = chain({4, 16, 1});
   apply_recipe(trace, Recipe::w4);

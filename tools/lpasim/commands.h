@@ -19,6 +19,7 @@ ExitCode import_trace(const Words& arguments);
 ExitCode replay(const Words& arguments);  ///< As run().
 ExitCode list_traces(const Words& arguments);
 ExitCode format(const Words& arguments);
+ExitCode compare(const Words& arguments);  ///< As run().
 ExitCode describe(const Words& arguments);
 ExitCode costs(const Words& arguments);
 

@@ -40,6 +40,7 @@ constexpr Entry commands[] = {
     {"run", "run a quantized network on the simulated machine, cycle by cycle", lpa::cli::run, true},
     {"import", "make a trace of a trained network", lpa::cli::import_trace, false},
     {"replay", "run a trace on the simulated machine, cycle by cycle", lpa::cli::replay, true},
+    {"compare", "run traces on several machines and compare them", lpa::cli::compare, true},
     {"traces", "list the traces that come with the program", lpa::cli::list_traces, false},
     {"format", "print the words of a number format", lpa::cli::format, false},
     {"describe", "print the machine's parameters, peak throughput and buffers", lpa::cli::describe, false},

@@ -119,7 +119,7 @@ class ArgumentParser {
     if (const auto config = line_values.find("config"); config != line_values.end()) {
       result_.values_ = parse_file(config->second.front().text, file_options_, file_machine);
     }
-    if (const auto hardware = line_values.find("hardware"); hardware != line_values.end()) {
+    if (const auto hardware = line_values.find("hardware"); command_.machine && hardware != line_values.end()) {
       const std::string& file = hardware->second.front().text;
       if (is_scalesim(read_config_text(file))) {
         result_.base_ = driver::read_scalesim_machine(file);

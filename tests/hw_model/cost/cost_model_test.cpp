@@ -27,8 +27,8 @@ double sum(const std::vector<double>& values) {
 Activity random_activity(std::mt19937_64& random) {
   std::array<std::uint64_t, hw::counter_count> registers{};
   for (auto& value : registers) value = random() % 1000000;
-  Activity activity{hw::from_registers(registers), std::array{0, 2, 4, 8}[random() % 4], random() % 10000,
-                    random() % 2 == 0};
+  Activity activity{hw::from_registers(registers), std::array{0, 2, 4, 8}[random() % 4],
+                    std::array{2, 4, 8}[random() % 3], random() % 10000, random() % 2 == 0};
   activity.counters.active_products = random() % (activity.counters.macs + 1);
   return activity;
 }
@@ -56,7 +56,11 @@ hw::MachineConfig random_machine(std::mt19937_64& random) {
   for (const Width& width : widths) {
     set(config, width.name, std::to_string(std::uniform_int_distribution(width.low, width.high)(random)));
   }
-  set(config, "pe.psum", random() % 2 == 0 ? "aligned" : "fixed");
+  const char* const datapaths[] = {"lp", "ant", "bitfusion", "adaptivfloat", "posit", "integer"};
+  const char* const datapath = datapaths[random() % 2 == 0 ? 0 : random() % std::size(datapaths)];
+  set(config, "pe.datapath", datapath);
+  set(config, "array.pack_inputs", random() % 2 == 0 ? "on" : "off");
+  set(config, "pe.psum", std::string(datapath) == "lp" && random() % 2 == 0 ? "aligned" : "fixed");
   set(config, "pe.stages", random() % 2 == 0 ? "1" : "2");
   set(config, "array.double_buffer_weights", random() % 2 == 0 ? "on" : "off");
   return config;
@@ -155,6 +159,49 @@ TEST(CostModel, WithoutWordsNoOperandIsTakenForZero) {
   EXPECT_NEAR(model.energy(activity).pe, upper_bound - 40 * model.actions().pe_product[8], 1e-9);
 }
 
+TEST(CostModel, SeveralInputsOfAPeTakeTheirOwnDecodersRegistersAndWords) {
+  hw::MachineConfig config;
+  config.array.pack_inputs = true;
+  const CostModel model(config);
+  const ActionEnergies& a = model.actions();
+  Activity activity{.weight_bits = 4, .activation_bits = 4};
+  activity.counters.vectors = 1;
+  EXPECT_DOUBLE_EQ(model.energy(activity).decoders, 16 * a.activation_decode);
+  activity.counters = {};
+  activity.counters.tiles = 1;
+  EXPECT_DOUBLE_EQ(model.energy(activity).decoders, 128 * a.weight_decode);
+  activity.counters = {};
+  activity.counters.macs = 6;
+  activity.all_active = false;
+  EXPECT_DOUBLE_EQ(model.energy(activity).pe, 3 * a.pe_sum[4]) << "two products meet in a sum";
+}
+
+TEST(CostModel, PesOfFewerWidthsAreSmaller) {
+  hw::MachineConfig config = published_machine();
+  const double all = CostModel(config).area().pe;
+  for (const char* some : {"8", "4", "2", "8,4"}) {
+    set(config, "pe.weight_bits", some);
+    EXPECT_LT(CostModel(config).area().pe, all) << some;
+  }
+}
+
+TEST(CostModel, OtherDatapathsAreCountedInTheSameBlocks) {
+  // An 8-bit integer PE, cell by cell: registers of 10, 2 x 8, 16 and 32 bits, the multiplier, a 32-bit adder,
+  // saturation.
+  hw::MachineConfig config;
+  set(config, "pe.psum", "fixed");
+  set(config, "pe.datapath", "integer");
+  config.validate();
+  const Blocks b(Constants::shipped());
+  const double expected = b.registers(10 + 16 + 16 + 32) + b.multiplier(8, 8) + b.adder(32) + b.multiplexer(32);
+  EXPECT_NEAR(CostModel(config).circuits().pe.total(), expected, 1e-9);
+  for (const char* datapath : {"ant", "bitfusion", "adaptivfloat", "posit"}) {
+    set(config, "pe.datapath", datapath);
+    config.validate();
+    EXPECT_GT(CostModel(config).circuits().pe.total(), expected) << datapath;
+  }
+}
+
 TEST(CostModel, ALayerWithoutArrayUsesNothingOfIt) {
   std::mt19937_64 random(7);
   Activity activity = random_activity(random);
@@ -172,6 +219,7 @@ TEST(CostModel, EnergyAndAreaConserve) {
     const Activity a = random_activity(random), b = [&] {
       Activity other = random_activity(random);
       other.weight_bits = a.weight_bits;
+      other.activation_bits = a.activation_bits;
       other.all_active = a.all_active;
       return other;
     }();
