@@ -7,7 +7,6 @@ namespace lpa::lpq {
 namespace {
 
 constexpr std::size_t sampled_channels = 32;
-
 constexpr int most_own_q8 = 8 * 256;
 
 }  // namespace

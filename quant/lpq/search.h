@@ -41,8 +41,8 @@ struct SearchOptions {
   Objective objective = Objective::global_local;
   Pooling pooling = Pooling::kurtosis;
   int activation_bits = 8;  ///< As in FitOptions.
-  ScaleMode scales =
-      ScaleMode::per_tensor;  ///< Of weights; a channel's own scale is never searched, but fits its weights.
+  /// Of weights; a channel's own scale is never searched, but fits its weights.
+  ScaleMode scales = ScaleMode::per_tensor;
   std::uint64_t seed = 1;
   int threads = 1;                 ///< The result does not depend on it.
   std::optional<double> budget{};  ///< Of the costs' sum: no candidate may exceed it, and its loss alone decides.
