@@ -29,17 +29,20 @@ WidthCosts width_costs(const hw::MachineConfig& config, const workloads::LayerGr
                                                 static_cast<std::size_t>(graph.in_c);
                              return lpq::WordMap{graph.in_h, graph.in_w, graph.in_c, std::vector<formats::Word>(words)};
                            }};
+  bool first = true;
   for (const int bits : {8, 4, 2}) {
+    if (!config.takes(bits)) continue;
     const lpq::QuantizedModel model = lpq::quantize(graph, formats_of(graph, bits));
     const RunResult result = run_images(config, graph, model, inputs, options, 1);
     for (std::size_t i = 0; i < graph.layers.size(); ++i) {
       const double spent = measure(result.layers[i]);
       if (graph.layers[i].kind == workloads::LayerKind::conv) {
         costs.layers[i][bits] = spent;
-      } else if (bits == 8) {
+      } else if (first) {
         costs.others += spent;
       }
     }
+    first = false;
   }
   return costs;
 }

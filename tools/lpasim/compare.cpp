@@ -1,6 +1,6 @@
 // lpasim compare: traces on several machines, with the widths that each one's quantization method gives to layers.
 #include <algorithm>
-#include <cmath>
+#include <set>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -115,6 +115,9 @@ ExitCode compare(const Words& arguments) {
   const cost::Constants constants = read_costs(options);
   const std::vector<std::string> names = split(options.text("hardware"));
   if (names.empty()) bad_value(*options.find("hardware"), "names of machines, such as lpa,ant");
+  if (std::set(names.begin(), names.end()).size() < names.size()) {
+    bad_value(*options.find("hardware"), "each machine once");
+  }
   const std::filesystem::path file = options.text("machines").empty() ? shipped_comparison() : options.path("machines");
 
   Comparison comparison;

@@ -217,6 +217,10 @@ void set_budget(const Arguments& options, const workloads::LayerGraph& graph, lp
   double unit = what == "bits" ? weight_count(graph) : 8, others = 0;
   if (on_machine) {
     if (search.activation_bits != 8) bad_value(*value, "bits or bytes, since --activation-bits is not 8");
+    const hw::MachineConfig machine = options.machine();
+    if (!std::ranges::all_of(search.bits, [&](int bits) { return machine.takes(bits); })) {
+      bad_value(*options.find("bits"), "widths that the machine's PEs take (pe.weight_bits)");
+    }
     driver::WidthCosts costs = machine_costs(options, graph, what == "energy");
     unit = 1;
     others = costs.others;

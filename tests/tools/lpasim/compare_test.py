@@ -52,6 +52,7 @@ class CompareTest(ProgramTest):
     def test_wrong_names_and_files(self):
         out = ("--out", self.folder / "C")
         self.fail_with(2, "no machine 'ants' in", "compare", "--hardware", "ants", *out)
+        self.fail_with(2, "expected each machine once", "compare", "--hardware", "lpa,ant,lpa", *out)
         self.fail_with(2, "did you mean 'ant'?", "compare", "--hardware", "ants", *out)
         self.fail_with(2, "expected one of lpa,ant", "compare", "--hardware", "lpa,ant", "--relative-to", "tpu", *out)
         file = self.folder / "c.json"
