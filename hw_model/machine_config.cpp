@@ -338,6 +338,10 @@ void MachineConfig::validate() const {
     throw ConfigError(fmt::format("pe.weight_bits = {}: expected some of {}, which this datapath has",
                                   widths_text(weight_widths), widths_text(possible)));
   }
+  const bool fuses = datapath == Datapath::lp || datapath == Datapath::ant || datapath == Datapath::bitfusion;
+  if (array.pack_inputs && !fuses) {
+    throw ConfigError("array.pack_inputs = on: expected off, since this datapath takes one input at a time");
+  }
   if (datapath != Datapath::lp && arithmetic.psum != formats::PsumKind::fixed) {
     throw ConfigError("pe.psum = aligned: expected fixed, since only the lp datapath has aligned sums");
   }

@@ -87,24 +87,35 @@ Gates in_all_modes(const hw::MachineConfig& config, const LaneBlock& block) {
   return gates;
 }
 
+/// The most that a PE takes at a time.
+int most_inputs(const hw::MachineConfig& config) {
+  int inputs = 1;
+  for (const int bits : modes) {
+    if (config.takes_activations(bits)) inputs = std::max(inputs, config.array.inputs(bits));
+  }
+  return inputs;
+}
+
 PeCircuit lp_pe(const hw::MachineConfig& config, const Blocks& b) {
   PeCircuit pe;
-  const int inputs = config.array.inputs(2);  // The most.
+  const int inputs = most_inputs(config);
   const int activation_bits = 2 * config.pe_log_bits + flags;
   const LaneBlock weight = [&b](const LaneWidths& w) { return b.registers(2 * w.log + flags); };
   const LaneBlock sum = [&b](const LaneWidths& w) { return b.registers(w.sum_word()); };
   const auto blocks = lane_blocks(config, b);
 
-  pe.activation = b.registers(activation_bits);
+  for (const int bits : modes) pe.activation[bits] = config.array.inputs(bits) * b.registers(activation_bits);
   for (const int mode : modes) {
     const LaneWidths widths = lane_widths(config, mode);
     pe.weight[mode] = lanes(mode) * weight(widths);
     pe.sum[mode] = sum(widths);
-    for (const auto& [name, block] : blocks) pe.product[mode] += block(widths);
+    for (const auto& [name, block] : blocks) {
+      for (const int activation : modes) pe.product(mode, activation) += block(widths);
+    }
   }
 
   const int weight_registers = config.array.double_buffer_weights ? 2 : 1;
-  pe.parts = {{"activation register", inputs * pe.activation + b.registers(2)},  // Valid and swap.
+  pe.parts = {{"activation register", b.registers(inputs * activation_bits + 2)},  // Valid and swap.
               {config.array.double_buffer_weights ? "weight registers, two of each" : "weight registers",
                inputs * weight_registers * in_all_modes(config, weight)},
               // Between four slices of r, u and the sum: a carry or none.
@@ -165,24 +176,33 @@ ArrayCircuits array_circuits(const hw::MachineConfig& config, const Blocks& b) {
     }
     return gates;
   };
+  array.inputs = most_inputs(config);
+  Gates widest_activation = 0;
+  for (const int bits : modes) {
+    if (config.takes_activations(bits)) widest_activation = std::max(widest_activation, array.pe.activation[bits]);
+  }
   if (lp) {
-    array.activation_decoder = lp_decoder(config, b, 1, config.pe_log_bits);
+    const Gates one = lp_decoder(config, b, 1, config.pe_log_bits);
+    array.activation_decoder = array.inputs * one;
+    for (const int bits : modes) array.activation_decode[bits] = config.array.inputs(bits) * one;
     array.weight_decoder =
         most([&](int mode) { return lp_decoder(config, b, lanes(mode), lanes(mode) * lane_widths(config, mode).log); });
   } else {
     const int edge = config.array.stages.edge;
-    array.activation_decoder = other_decoder(config, b) + edge * array.pe.activation;
+    array.activation_decoder = other_decoder(config, b) + edge * widest_activation;
+    for (const int bits : modes) array.activation_decode[bits] = array.activation_decoder;
     array.weight_decoder = other_decoder(config, b) + edge * most([&](int mode) { return array.pe.weight[mode]; });
   }
 
-  const int inputs = config.array.inputs(2);
   const int row_registers = config.array.rows * (config.array.rows - 1) / 2;
   const int column_registers = config.array.columns * (config.array.columns - 1) / 2;
-  array.activation_skew = row_registers * array.pe.activation;
-  for (const int mode : modes) array.sum_skew[mode] = 2 * column_registers * lanes(mode) * array.pe.sum[mode];
+  for (const int bits : modes) {
+    array.activation_skew[bits] = row_registers * array.pe.activation[bits];
+    array.sum_skew[bits] = 2 * column_registers * lanes(bits) * array.pe.sum[bits];
+  }
   array.weight_skew = column_registers * most([&](int mode) { return array.pe.weight[mode]; });
-  array.skew =
-      inputs * (array.activation_skew + array.weight_skew) + most([&](int mode) { return array.sum_skew[mode]; });
+  array.skew = row_registers * widest_activation + array.inputs * array.weight_skew +
+               most([&](int mode) { return array.sum_skew[mode]; });
 
   for (const int mode : modes) {
     array.encoder_lane[mode] =

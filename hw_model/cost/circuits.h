@@ -11,15 +11,26 @@
 
 namespace lpa::cost {
 
-/// A value for each width of weights: 8, 4 and 2 bits.
-class ByWeightBits {
+/// A value for each width of words: 8, 4 and 2 bits.
+class ByWidth {
  public:
-  Gates& operator[](int weight_bits) { return values_[index(weight_bits)]; }
-  Gates operator[](int weight_bits) const { return values_[index(weight_bits)]; }
+  double& operator[](int bits) { return values_[index(bits)]; }
+  double operator[](int bits) const { return values_[index(bits)]; }
 
  private:
-  static std::size_t index(int weight_bits) { return weight_bits == 8 ? 0 : weight_bits == 4 ? 1 : 2; }
-  std::array<Gates, 3> values_{};
+  static std::size_t index(int bits) { return bits == 8 ? 0 : bits == 4 ? 1 : 2; }
+  std::array<double, 3> values_{};
+};
+
+/// A value for each width of weights and of activations.
+class ByWidths {
+ public:
+  double& operator()(int weight_bits, int activation_bits) { return values_[index(weight_bits)][activation_bits]; }
+  double operator()(int weight_bits, int activation_bits) const { return values_[index(weight_bits)][activation_bits]; }
+
+ private:
+  static std::size_t index(int bits) { return bits == 8 ? 0 : bits == 4 ? 1 : 2; }
+  std::array<ByWidth, 3> values_{};
 };
 
 struct Part {
@@ -32,11 +43,10 @@ struct PeCircuit {
   std::vector<Part> parts;
 
   // What switches:
-  Gates activation = 0;  ///< when an activation enters;
-  ByWeightBits weight;   ///< when a packed weight word, of one input, enters one of its two registers;
-  ByWeightBits product;  ///< when a lane multiplies two operands that are not zero and adds the product. Where PEs
-                         ///< take several inputs, activations are as wide as the weights.
-  ByWeightBits sum;      ///< when a lane's partial sum moves on.
+  ByWidth activation;  ///< when a vector enters, by activation bits: registers of all inputs;
+  ByWidth weight;      ///< when a packed weight word, of one input, enters one of its two registers;
+  ByWidths product;    ///< when a lane multiplies two operands that are not zero and adds the product;
+  ByWidth sum;         ///< when a lane's partial sum moves on.
 
   Gates total() const;
 };
@@ -44,19 +54,21 @@ struct PeCircuit {
 /// The array and what stands at its edges.
 struct ArrayCircuits {
   PeCircuit pe;
-  Gates activation_decoder = 0;  ///< Of a row.
-  Gates weight_decoder = 0;      ///< Of a column.
-  Gates activation_skew = 0;     ///< Registers of all rows together; a vector passes all of them.
-  Gates weight_skew = 0;         ///< Of all columns: a row of weights passes all of them.
-  ByWeightBits sum_skew;         ///< Those that a vector's sums pass, before and behind the PEs.
+  int inputs = 1;                ///< The most that a PE takes at a time.
+  Gates activation_decoder = 0;  ///< Of a row, for all inputs.
+  ByWidth activation_decode;     ///< What of it switches, by activation bits.
+  Gates weight_decoder = 0;      ///< Of a column, for a packed word of one input; there are `inputs` of them.
+  ByWidth activation_skew;       ///< Registers that a vector passes in all rows together, by activation bits.
+  Gates weight_skew = 0;         ///< Those that a row of weights passes, a packed word a column.
+  ByWidth sum_skew;              ///< Those that a vector's sums pass, before and behind the PEs.
   Gates skew = 0;                ///< All skew registers.
   Gates encoder = 0;             ///< Of a column.
-  ByWeightBits encoder_lane;     ///< Switches for a word.
+  ByWidth encoder_lane;          ///< Switches for a word.
 };
 
 /// PEs of the other datapaths (MachineConfig::datapath).
 PeCircuit other_pe(const hw::MachineConfig& config, const Blocks& blocks);
-/// What their decoders are for one activation, or one packed weight word, without registers.
+/// What their decoders are for a byte of activations, or a packed weight word, without registers.
 Gates other_decoder(const hw::MachineConfig& config, const Blocks& blocks);
 
 ArrayCircuits array_circuits(const hw::MachineConfig& config, const Blocks& blocks);

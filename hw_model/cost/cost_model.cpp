@@ -9,9 +9,9 @@ namespace {
 constexpr double um2_per_mm2 = 1e6;
 
 Gates compute_gates(const hw::MachineConfig& config, const ArrayCircuits& circuits) {
-  const int inputs = config.array.inputs(2);  // The most: each has decoders of its own.
   return config.array.rows * config.array.columns * circuits.pe.total() +
-         inputs * (config.array.rows * circuits.activation_decoder + config.array.columns * circuits.weight_decoder);
+         config.array.rows * circuits.activation_decoder +
+         config.array.columns * circuits.inputs * circuits.weight_decoder;
 }
 
 double calibrated_area(const Constants& constants, const Blocks& blocks) {
@@ -30,9 +30,17 @@ double calibrated_energy(const Constants& constants, const Blocks& blocks) {
   return std::exp(log_sum / per_gate.size()) * constants["logic.energy_scaling"];
 }
 
-ByWeightBits operator*(const ByWeightBits& gates, double factor) {
-  ByWeightBits product;
+ByWidth operator*(const ByWidth& gates, double factor) {
+  ByWidth product;
   for (const int bits : {8, 4, 2}) product[bits] = gates[bits] * factor;
+  return product;
+}
+
+ByWidths operator*(const ByWidths& gates, double factor) {
+  ByWidths product;
+  for (const int weight : {8, 4, 2}) {
+    for (const int activation : {8, 4, 2}) product(weight, activation) = gates(weight, activation) * factor;
+  }
   return product;
 }
 
@@ -79,7 +87,7 @@ CostModel::CostModel(const hw::MachineConfig& config, const Constants& constants
   area_.input_buffer = 2 * input_half.area_mm2;
   area_.output_buffer = 2 * output_half.area_mm2;
 
-  actions_.activation_decode = circuits_.activation_decoder * gate_energy_;
+  actions_.activation_decode = circuits_.activation_decode * gate_energy_;
   actions_.weight_decode = circuits_.weight_decoder * gate_energy_;
   actions_.pe_activation = circuits_.pe.activation * gate_energy_;
   actions_.pe_weight = circuits_.pe.weight * gate_energy_;
@@ -125,14 +133,16 @@ Energy CostModel::energy(const Activity& activity) const {
 
   const int bits = activity.weight_bits;
   const int rows = config_.array.rows, columns = config_.array.columns;
-  const int inputs = config_.array.inputs(activity.activation_bits);
+  const int activation = activity.activation_bits;
+  const int inputs = config_.array.inputs(activation);
   const double words = times(c.tiles, rows * columns * inputs);  // Packed weights.
   const double hops = words * (rows + 1) / 2 + words;  // Into shadow registers on the way down, and the active one.
-  energy.decoders = times(c.vectors, rows * inputs * a.activation_decode) + words * a.weight_decode;
-  energy.pe = times(c.vectors, inputs * (rows * columns * a.pe_activation + a.vector_skew) + a.sum_skew[bits]) +
-              times(c.tiles, rows * inputs * a.weight_skew) + hops * a.pe_weight[bits] +
-              times(activity.all_active ? c.macs : c.active_products, a.pe_product[bits]) +
-              times(c.macs, a.pe_sum[bits]) / inputs;
+  energy.decoders = times(c.vectors, rows * a.activation_decode[activation]) + words * a.weight_decode;
+  energy.pe =
+      times(c.vectors, rows * columns * a.pe_activation[activation] + a.vector_skew[activation] + a.sum_skew[bits]) +
+      times(c.tiles, rows * inputs * a.weight_skew) + hops * a.pe_weight[bits] +
+      times(activity.all_active ? c.macs : c.active_products, a.pe_product(bits, activation)) +
+      times(c.macs, a.pe_sum[bits]) / inputs;
   energy.encoder = times(activity.outputs, a.encode[bits]);
   return energy;
 }

@@ -51,13 +51,16 @@ struct Activity {
 
 /// Energies of single actions, pJ.
 struct ActionEnergies {
-  double activation_decode = 0, weight_decode = 0;  ///< Of one activation; of one packed weight word.
-  double pe_activation = 0;                         ///< An activation enters a PE.
-  ByWeightBits pe_weight, pe_product, pe_sum;       ///< As in PeCircuit.
-  double vector_skew = 0;                           ///< Activations of a vector, one a row.
-  double weight_skew = 0;                           ///< A row of weights, one packed word a column.
-  ByWeightBits sum_skew;                            ///< Sums of a vector.
-  ByWeightBits encode;
+  ByWidth activation_decode;  ///< Of what a row takes at a time, by activation bits.
+  double weight_decode = 0;   ///< Of a packed weight word.
+  ByWidth pe_activation;      ///< As in PeCircuit.
+  ByWidth pe_weight;
+  ByWidths pe_product;
+  ByWidth pe_sum;
+  ByWidth vector_skew;     ///< Activations of a vector, by activation bits.
+  double weight_skew = 0;  ///< A row of weights, one packed word a column.
+  ByWidth sum_skew;        ///< Sums of a vector.
+  ByWidth encode;
   double ppu_element = 0;
   double dram_read_bit = 0, dram_write_bit = 0;
   SramCost weight_buffer, input_buffer, output_buffer;  ///< Of an access of port_bytes.

@@ -21,8 +21,9 @@ class PeBuilder {
 
   int sum_bits() const { return sum_; }
   bool takes(int mode) const { return config_.takes(mode); }
-  /// Inputs of a PE if activations are as wide as weights.
-  int inputs(int mode) const { return config_.array.inputs(mode); }
+  int inputs(int activation_bits) const { return config_.array.inputs(activation_bits); }
+  /// Packed weight words that a PE holds: one for each input.
+  int weight_words(int least_activation_bits) const { return inputs(least_activation_bits); }
   /// Register bits behind the multiplier.
   Gates product_register(int bits) const { return config_.array.stages.pe == 2 ? b_.registers(bits) : 0; }
   /// Addition to a sum that saturates.
@@ -35,18 +36,24 @@ class PeBuilder {
     part.name = name;
     part.gates = gates;
   }
-  /// `bits`: of one activation, and of one packed weight word, as they stand in registers; `words`: of all inputs.
-  void add_registers(int activation_bits, int activations, int weight_bits, int words) {
-    pe_.activation = b_.registers(activation_bits);
+  /// Bits of all activations that a PE takes at a time, and of a packed weight word, as they stand in registers.
+  void add_registers(int activation_bits, int weight_bits, int words = 1) {
     for (const int mode : modes) {
+      pe_.activation[mode] = b_.registers(activation_bits);
       pe_.weight[mode] = b_.registers(weight_bits);
       pe_.sum[mode] = b_.registers(sum_);
     }
     const int copies = config_.array.double_buffer_weights ? 2 : 1;
-    add("activation register", b_.registers(activation_bits * activations + valid_and_swap));
+    add("activation register", b_.registers(activation_bits + valid_and_swap));
     add("weight registers", copies * b_.registers(weight_bits * words));
   }
-  void set_product(int mode, Gates gates) { pe_.product[mode] = gates; }
+  /// Whatever the activations' width.
+  void set_product(int weight_bits, Gates gates) {
+    for (const int bits : modes) pe_.product(weight_bits, bits) = gates;
+  }
+  void set_product(int weight_bits, int activation_bits, Gates gates) {
+    pe_.product(weight_bits, activation_bits) = gates;
+  }
   void add_sums(int sums) {
     add("accumulators", sums * accumulate());
     add("sum register", b_.registers(sums * sum_));
@@ -62,7 +69,7 @@ class PeBuilder {
 
 PeCircuit integer_pe(PeBuilder pe, const Blocks& b) {
   const Gates multiplier = b.multiplier(8, 8), product = pe.product_register(16);
-  pe.add_registers(8, 1, 8, 1);
+  pe.add_registers(8, 8);
   pe.add("multiplier", multiplier);
   pe.add("product register", product);
   pe.add_sums(1);
@@ -75,7 +82,7 @@ PeCircuit adaptivfloat_pe(PeBuilder pe, const Blocks& b) {
   const Gates multiplier = b.multiplier(4, 4) + b.adder(5) + b.exclusive_or(1),
               product = pe.product_register(8 + 5 + 2);
   const Gates place = pe.accumulate_shifted() - pe.accumulate();
-  pe.add_registers(8, 1, 8, 1);
+  pe.add_registers(8, 8);
   pe.add("multiplier of significands, adder of exponents", multiplier);
   pe.add("product register", product);
   pe.add("shifter to the product's place", place);
@@ -103,7 +110,7 @@ PeCircuit posit_pe(PeBuilder pe, const Blocks& b) {
     weight_bits = std::max(weight_bits, lanes(mode) * (bits + scale + flags));
     most_lanes = std::max(most_lanes, lanes(mode));
   }
-  pe.add_registers(significand + scale + flags, 1, weight_bits, 1);
+  pe.add_registers(significand + scale + flags, weight_bits);
   pe.add("multipliers of significands, adders of scales", multiplier);
   pe.add("product registers", product);
   pe.add("shifters to the products' places", place);
@@ -115,17 +122,25 @@ PeCircuit posit_pe(PeBuilder pe, const Blocks& b) {
 /// multiplier. In two columns, so that there are two sums.
 PeCircuit ant_pe(PeBuilder pe, const Blocks& b) {
   constexpr int base = 4, exponent = 3, sign = 1, product_bits = 16, fused_bits = 20;
-  const Gates one = b.multiplier(base, base) + b.adder(exponent) + b.shifter(product_bits, 12);
-  const Gates fuse = 3 * b.adder(fused_bits);
-  const Gates product = pe.product_register(product_bits);
+  const Gates multiplier = b.multiplier(base, base);
+  const Gates scale = b.adder(exponent) + b.shifter(product_bits, 12);
+  const Gates join = b.adder(fused_bits), product = pe.product_register(product_bits);
   constexpr int decoded = base + exponent + sign;
-  pe.add_registers(decoded, 2, 2 * decoded, 2);
-  pe.add("four multipliers, adders of exponents, shifters", 4 * one);
+  pe.add_registers(2 * decoded, 2 * decoded, pe.weight_words(4));
+  pe.add("four multipliers, adders of exponents, shifters", 4 * (multiplier + scale));
   pe.add("product registers", 4 * product);
-  pe.add("adders that fuse four products, or add two", fuse);
+  pe.add("adders that fuse four products, or add two", 3 * join);
   pe.add_sums(2);
-  pe.set_product(8, 4 * b.multiplier(base, base) + fuse + 2 * product + pe.accumulate());
-  pe.set_product(4, one + product + (b.adder(fused_bits) + pe.accumulate()) / 2);
+  for (const int weight : {8, 4}) {
+    for (const int activation : {8, 4}) {
+      const int parts = (weight / 4) * (activation / 4), inputs = pe.inputs(activation);
+      // Flint is 4 bits wide; 8-bit words are integers. Products of several inputs meet before the sum.
+      const Gates flint = weight == 4 || activation == 4 ? scale : 0;
+      pe.set_product(weight, activation,
+                     parts * (multiplier + flint + product) + (parts - 1) * join +
+                         (join * (inputs - 1) + pe.accumulate()) / inputs);
+    }
+  }
   return pe.take();
 }
 
@@ -142,18 +157,22 @@ PeCircuit bitfusion_pe(PeBuilder pe, const Blocks& b) {
     sums = std::max(sums, lanes(mode));
     product_bits = std::max(product_bits, lanes(mode) * lanes(mode) * 2 * mode);
   }
-  pe.add_registers(8, 1, 8, lanes(2));
+  pe.add_registers(8, 8, pe.weight_words(2));
   pe.add("bricks", 16 * brick);
   pe.add("shifts and adders that fuse bricks", 4 * fuse_4 + fuse_8);
   pe.add("product registers", pe.product_register(product_bits));
   pe.add_sums(sums);
-  for (const int mode : modes) {
-    const int side = mode / 2;  // Bricks of a product: its square.
-    const Gates fused = mode == 8 ? 4 * fuse_4 + fuse_8 : mode == 4 ? fuse_4 : 0;
-    const int inputs = pe.inputs(mode);
-    // The products of several inputs meet in the adders that fuse in other modes.
-    const Gates meet = b.adder(2 * mode + 2) * (inputs - 1) / inputs;
-    pe.set_product(mode, side * side * brick + fused + meet + pe.product_register(2 * mode) + pe.accumulate() / inputs);
+  for (const int weight : modes) {
+    for (const int activation : modes) {
+      const int parts = (weight / 2) * (activation / 2), inputs = pe.inputs(activation);
+      // A level's three adders join four parts.
+      const Gates fused = std::min(parts - 1, 3) / 3.0 * std::max(parts / 4, 1) * fuse_4 +
+                          (parts / 4 - 1) / 3.0 * fuse_8 * (parts > 4 ? 1 : 0);
+      const Gates meet = b.adder(weight + activation + 2);
+      pe.set_product(weight, activation,
+                     parts * brick + fused + pe.product_register(weight + activation) +
+                         (meet * (inputs - 1) + pe.accumulate()) / inputs);
+    }
   }
   return pe.take();
 }

@@ -67,7 +67,11 @@ Command compare_command() {
 std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> parts;
   std::istringstream list(text);
-  for (std::string part; std::getline(list, part, ',');) parts.push_back(part);
+  for (std::string part; std::getline(list, part, ',');) {
+    part.erase(0, part.find_first_not_of(' '));
+    part.erase(part.find_last_not_of(' ') + 1);
+    parts.push_back(part);
+  }
   return parts;
 }
 
@@ -93,7 +97,7 @@ std::string ratio_table(const Comparison& comparison, const std::vector<Spread>&
     table.add({run.network, comparison.machines[run.machine].name, fmt::format("{}x{}", array.rows, array.columns),
                fmt::format("{:.5f}", run.area.compute()), fmt::format("{:.3f}", run.ms),
                fmt::format("{:.0f}", run.energy.total() * 1e-6), fmt::format("{:.1f}", run.gops()),
-               fmt::format("{:.2f}", run.gops() / 1000 / run.area.compute()), fmt::format("{:.3f}", run.tops_per_w()),
+               fmt::format("{:.2f}", run.tops_per_mm2()), fmt::format("{:.3f}", run.tops_per_w()),
                fmt::format("{:.3f}", run.ms / base.ms), fmt::format("{:.3f}", run.energy.total() / base.energy.total()),
                spreads.empty() ? "-" : fmt::format("{:.3f} to {:.3f}", spreads[i].energy.low, spreads[i].energy.high)});
   }
@@ -132,7 +136,14 @@ ExitCode compare(const Words& arguments) {
   for (const auto& value : options.list("trace")) networks.push_back(value.text);
   if (networks.empty()) networks = {"resnet50", "vit_b_16"};
   std::vector<traces::Trace> traces;
-  for (const std::string& network : networks) traces.push_back(traces::read_trace(find_trace(network)));
+  for (std::string& network : networks) {
+    traces.push_back(traces::read_trace(find_trace(network)));
+    // "vit_b_16", whatever the file is called that the trace stands in.
+    network = std::filesystem::path(traces.back().graph.network).stem().string();
+  }
+  if (std::set(networks.begin(), networks.end()).size() < networks.size()) {
+    throw Error(ExitCode::usage, "option '--trace': expected traces of different networks");
+  }
 
   catch_interrupts();
   OutputFolder folder(options.path("out"), options.flag("force"), {"compare.json", "compare.svg"});
@@ -151,7 +162,7 @@ ExitCode compare(const Words& arguments) {
   }
   work_out(comparison, constants);
   const std::vector<Spread> spreads = draw_spreads(comparison, constants, draws, seed);
-  folder.write("compare.json", comparison_json(comparison, spreads, equal_area).dump(2) + '\n');
+  folder.write("compare.json", comparison_json(comparison, spreads, constants, equal_area, draws, seed).dump(2) + '\n');
   folder.write("compare.svg", comparison_chart(comparison));
   folder.commit();
   fmt::print("{}\nLatency and energy: {} = 1. Written to {}\n", ratio_table(comparison, spreads), base,

@@ -2,8 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <random>
+
+#include <fmt/format.h>
 
 #include "tools/lpasim/cost_report.h"
+#include "tools/lpasim/error.h"
+#include "tools/lpasim/report.h"
 #include "tools/lpasim/version.h"
 
 namespace lpa::cli {
@@ -17,12 +22,25 @@ double compute_area(hw::MachineConfig machine, int rows, int columns, const cost
   return cost::CostModel(machine, constants).area().compute();
 }
 
+/// Columns that a machine's array has a multiple of, for the narrowest results that its layers may have.
+int narrow_step(const ComparedMachine& machine) {
+  int narrowest = 8;
+  for (const auto& [network, shares] : machine.shares) narrowest = std::min(narrowest, shares.begin()->first);
+  return machine.narrow_activations ? 8 / narrowest : 1;
+}
+
 Percentiles percentiles(std::vector<double> values) {
   std::ranges::sort(values);
   const auto at = [&](double share) {
     return values[static_cast<std::size_t>(std::lround(share * static_cast<double>(values.size() - 1)))];
   };
   return {at(0.05), at(0.5), at(0.95)};
+}
+
+ordered_json shares_json(const std::map<int, double>& shares) {
+  ordered_json json = ordered_json::object();
+  for (const auto& [bits, share] : shares) json[std::to_string(bits)] = share;
+  return json;
 }
 
 ordered_json percentiles_json(const Percentiles& p) {
@@ -41,13 +59,14 @@ void make_areas_equal(std::vector<ComparedMachine>& machines, const cost::Consta
   const double room = cost::CostModel(machines.front().hardware, constants).area().compute();
   for (std::size_t m = 1; m < machines.size(); ++m) {
     hw::MachineConfig& hardware = machines[m].hardware;
-    int best_rows = 1, best_columns = 2;
+    int best_rows = 0, best_columns = 0;
     for (int rows = 1; rows <= largest; ++rows) {
-      // The most columns with so many rows; arrays more than twice as long as wide are left out. Two at a time, so that
-      // tiles of 4-bit results end at bytes.
+      // The most columns with so many rows; arrays more than twice as long as wide are left out. As many at a time as
+      // make tiles of narrow results end at bytes.
+      const int step = narrow_step(machines[m]);
       int columns = 0;
-      while (columns < std::min(2 * rows, largest) && compute_area(hardware, rows, columns + 2, constants) <= room) {
-        columns += 2;
+      while (columns < std::min(2 * rows, largest) && compute_area(hardware, rows, columns + step, constants) <= room) {
+        columns += step;
       }
       if (columns == 0 || rows > 2 * columns) continue;
       const int pes = rows * columns, best = best_rows * best_columns;
@@ -56,6 +75,16 @@ void make_areas_equal(std::vector<ComparedMachine>& machines, const cost::Consta
         best_rows = rows;
         best_columns = columns;
       }
+    }
+    if (best_rows == 0) {
+      throw Error(ExitCode::machine, fmt::format("not a single PE of '{}' fits in {:.5f} mm2, the compute area of '{}'",
+                                                 machines[m].name, room, machines.front().name));
+    }
+    if (best_rows == largest && best_columns == largest) {
+      throw Error(
+          ExitCode::machine,
+          fmt::format("the compute area of '{}', {:.5f} mm2, is more than {} x {} PEs of '{}' fill: --at equal-pes",
+                      machines.front().name, room, largest, largest, machines[m].name));
     }
     hardware.array.rows = best_rows;
     hardware.array.columns = best_columns;
@@ -82,8 +111,9 @@ std::vector<Spread> draw_spreads(const Comparison& comparison, const cost::Const
   if (draws == 0) return {};
   std::vector<std::vector<double>> energies(comparison.runs.size()), areas(comparison.runs.size());
   Comparison drawn = comparison;
+  std::mt19937_64 random(seed);
   for (int draw = 0; draw < draws; ++draw) {
-    work_out(drawn, constants.drawn(seed + static_cast<std::uint64_t>(draw)));
+    work_out(drawn, constants.drawn(random()));
     for (std::size_t i = 0; i < drawn.runs.size(); ++i) {
       const ComparedRun& run = drawn.runs[i];
       const ComparedRun& base = drawn.base_of(run);
@@ -98,12 +128,14 @@ std::vector<Spread> draw_spreads(const Comparison& comparison, const cost::Const
   return spreads;
 }
 
-ordered_json comparison_json(const Comparison& comparison, const std::vector<Spread>& spreads, bool equal_area) {
+ordered_json comparison_json(const Comparison& comparison, const std::vector<Spread>& spreads,
+                             const cost::Constants& constants, bool equal_area, int draws, std::uint64_t seed) {
   ordered_json machines = ordered_json::array();
   for (const ComparedMachine& machine : comparison.machines) {
     machines.push_back({{"name", machine.name},
                         {"rows", machine.hardware.array.rows},
                         {"columns", machine.hardware.array.columns},
+                        {"hardware", hardware_report(machine.hardware)},
                         {"widths", machine.source}});
   }
   ordered_json runs = ordered_json::array();
@@ -112,13 +144,14 @@ ordered_json comparison_json(const Comparison& comparison, const std::vector<Spr
     const ComparedRun& base = comparison.base_of(run);
     ordered_json json{{"network", run.network},
                       {"machine", comparison.machines[run.machine].name},
+                      {"shares", shares_json(comparison.machines[run.machine].shares_of(run.network))},
                       {"latency_ms", run.ms},
                       {"macs", run.macs},
                       {"energy_pj", energy_report(run.energy)},
                       {"area_mm2", area_report(run.area)},
                       {"gops", run.gops()},
                       {"tops_per_w", run.tops_per_w()},
-                      {"tops_per_mm2", run.gops() / 1000 / run.area.compute()},
+                      {"tops_per_mm2", run.tops_per_mm2()},
                       {"relative_latency", run.ms / base.ms},
                       {"relative_energy", run.energy.total() / base.energy.total()}};
     if (!spreads.empty()) {
@@ -131,6 +164,9 @@ ordered_json comparison_json(const Comparison& comparison, const std::vector<Spr
           {"generator", {{"name", "lpasim"}, {"version", version()}}},
           {"at", equal_area ? "equal-area" : "equal-pes"},
           {"relative_to", comparison.machines[comparison.base].name},
+          {"draws", draws},
+          {"seed", seed},
+          {"replaced_constants", replaced_constants(constants)},
           {"machines", std::move(machines)},
           {"runs", std::move(runs)}};
 }

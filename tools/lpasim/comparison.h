@@ -26,6 +26,7 @@ struct ComparedRun {
 
   double gops() const { return 2 * macs / (ms * 1e6); }
   double tops_per_w() const { return 2 * macs / energy.total(); }
+  double tops_per_mm2() const { return gops() / 1000 / area.compute(); }
 };
 
 struct Comparison {
@@ -38,7 +39,8 @@ struct Comparison {
 };
 
 /// Resizes the arrays of all machines but the first so that their PEs and decoders take as much of the first one's area
-/// as possible, and no more: the most PEs, and of as many the squarest array.
+/// as possible, and no more: the most PEs, at most 64 x 64, and of as many the squarest array. Throws Error if no PE
+/// fits, or more would.
 void make_areas_equal(std::vector<ComparedMachine>& machines, const cost::Constants& constants);
 
 /// Latency, energy and area of all runs.
@@ -58,6 +60,7 @@ std::vector<Spread> draw_spreads(const Comparison& comparison, const cost::Const
                                  std::uint64_t seed);
 
 nlohmann::ordered_json comparison_json(const Comparison& comparison, const std::vector<Spread>& spreads,
-                                       bool equal_area);
+                                       const cost::Constants& constants, bool equal_area, int draws,
+                                       std::uint64_t seed);
 
 }  // namespace lpa::cli

@@ -21,6 +21,14 @@ cost::Constants read_costs(const Arguments& options) {
   return cost::Constants::shipped().with(cost::Constants::parse(workloads::read_whole_file(file), file), file);
 }
 
+ordered_json replaced_constants(const cost::Constants& constants) {
+  ordered_json json = ordered_json::object();
+  for (const auto& [name, constant] : constants.all()) {
+    if (constant.value != cost::Constants::shipped()[name]) json[name] = constant.value;
+  }
+  return json;
+}
+
 ordered_json energy_report(const cost::Energy& energy) {
   return {{"dram", energy.dram},       {"buffers", energy.buffers}, {"decoders", energy.decoders},
           {"pe", energy.pe},           {"encoder", energy.encoder}, {"ppu", energy.ppu},

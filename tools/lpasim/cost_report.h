@@ -16,6 +16,9 @@ Option costs_option();
 /// The constants with those of --costs. Throws workloads::InputError.
 cost::Constants read_costs(const Arguments& options);
 
+/// Those that differ from the program's, by name.
+nlohmann::ordered_json replaced_constants(const cost::Constants& constants);
+
 /// By part, and the total; pJ.
 nlohmann::ordered_json energy_report(const cost::Energy& energy);
 /// By component, PEs and decoders together (compute), and the total; mm2.

@@ -37,23 +37,29 @@ std::string pe_table(const cost::CostModel& model) {
   return table.text();
 }
 
-std::string action_table(const cost::CostModel& model) {
+std::string action_table(const hw::MachineConfig& machine, const cost::CostModel& model) {
   Table table({"action", "8-bit weights", "4-bit weights", "2-bit weights"});
   const cost::ActionEnergies& a = model.actions();
   const auto add_each = [&](const std::string& name, const auto& energy) {
     std::vector<std::string> cells{name};
-    for (const int bits : weight_widths) cells.push_back(fmt::format("{:.4f}", energy(bits)));
+    for (const int bits : weight_widths) {
+      cells.push_back(machine.takes(bits) ? fmt::format("{:.4f}", energy(bits)) : "-");
+    }
     table.add(std::move(cells));
   };
   const auto add = [&](const std::string& name, double energy) { add_each(name, [energy](int) { return energy; }); };
-  add("decode an activation", a.activation_decode);
+  add("decode a row's activations, 8 bits", a.activation_decode[8]);
   add("decode a packed weight", a.weight_decode);
-  add("skew a vector's activations", a.vector_skew);
+  add("skew a vector's activations, 8 bits", a.vector_skew[8]);
   add("skew a row of weights", a.weight_skew);
   add_each("skew a vector's sums", [&](int bits) { return a.sum_skew[bits]; });
-  add("take an activation into a PE", a.pe_activation);
+  add("take activations of 8 bits into a PE", a.pe_activation[8]);
   add_each("take a packed weight into a register of a PE", [&](int bits) { return a.pe_weight[bits]; });
-  add_each("multiply and add, operands not zero", [&](int bits) { return a.pe_product[bits]; });
+  for (const int activation : weight_widths) {
+    if (activation < 8 && (!machine.array.pack_inputs || !machine.takes_activations(activation))) break;
+    add_each(fmt::format("multiply by an activation of {} bits and add, neither zero", activation),
+             [&](int bits) { return a.pe_product(bits, activation); });
+  }
   add_each("hand a partial sum on", [&](int bits) { return a.pe_sum[bits]; });
   add_each("encode a sum", [&](int bits) { return a.encode[bits]; });
   add("post-process an element", a.ppu_element);
@@ -95,9 +101,10 @@ ExitCode costs(const Words& arguments) {
     return ExitCode::success;
   }
   const cost::Constants constants = read_costs(options);
-  const cost::CostModel model(options.machine(), constants);
+  const hw::MachineConfig machine = options.machine();
+  const cost::CostModel model(machine, constants);
   fmt::print("Area\n{}\n{}\nEnergy of an action, pJ\n{}\n", area_table(model.area()), pe_table(model),
-             action_table(model));
+             action_table(machine, model));
   fmt::print("A NAND2 equivalent: {:.4f} um2, {:.3f} fJ when it takes part in an operation\n", model.gate_area_um2(),
              model.gate_energy_pj() * 1000);
   fmt::print("Leakage of the chip: {:.1f} mW; background of external memory: {:.1f} mW\n\nConstants\n{}",

@@ -23,7 +23,9 @@ std::string throughput_table(const hw::MachineConfig& machine) {
   Table table({"weights", "activations", "lanes a PE", "tile (inputs x outputs)", "MACs/cycle", "peak GOPS"});
   for (const int activation_bits : weight_widths) {
     if (activation_bits < 8 && !machine.array.pack_inputs) break;
+    if (!machine.takes_activations(activation_bits)) continue;
     for (const int bits : weight_widths) {
+      if (!machine.takes(bits)) continue;
       const int inputs = machine.array.inputs(activation_bits), pack = hw::MachineConfig::pack(bits);
       const int macs = machine.peak_macs(bits, activation_bits);
       constexpr double operations_per_mac = 2;

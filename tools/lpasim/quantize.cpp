@@ -202,6 +202,9 @@ driver::WidthCosts machine_costs(const Arguments& options, const workloads::Laye
 /// --budget
 void set_budget(const Arguments& options, const workloads::LayerGraph& graph, lpq::SearchOptions& search) {
   const auto* value = options.find("budget");
+  if (!options.text("costs").empty() && (value == nullptr || !value->text.starts_with("energy="))) {
+    bad_value(*options.find("costs"), "none without --budget energy=N");
+  }
   if (value == nullptr || value->text.empty()) return;
   const std::size_t equals = value->text.find('=');
   const std::string what = value->text.substr(0, equals);

@@ -187,6 +187,9 @@ ordered_json build_report(const RunRecord& record) {
 
   const cost::CostModel costs(record.machine, record.costs);
   report["area_mm2"] = area_report(costs.area());
+  if (ordered_json replaced = replaced_constants(record.costs); !replaced.empty()) {
+    report["replaced_constants"] = std::move(replaced);
+  }
   cost::Energy total_energy;
   double lanes = 0;
   std::uint64_t busy = 0;

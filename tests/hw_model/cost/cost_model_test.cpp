@@ -59,7 +59,9 @@ hw::MachineConfig random_machine(std::mt19937_64& random) {
   const char* const datapaths[] = {"lp", "ant", "bitfusion", "adaptivfloat", "posit", "integer"};
   const char* const datapath = datapaths[random() % 2 == 0 ? 0 : random() % std::size(datapaths)];
   set(config, "pe.datapath", datapath);
-  set(config, "array.pack_inputs", random() % 2 == 0 ? "on" : "off");
+  const bool fuses =
+      std::string(datapath) == "lp" || std::string(datapath) == "ant" || std::string(datapath) == "bitfusion";
+  set(config, "array.pack_inputs", fuses && random() % 2 == 0 ? "on" : "off");
   set(config, "pe.psum", std::string(datapath) == "lp" && random() % 2 == 0 ? "aligned" : "fixed");
   set(config, "pe.stages", random() % 2 == 0 ? "1" : "2");
   set(config, "array.double_buffer_weights", random() % 2 == 0 ? "on" : "off");
@@ -70,11 +72,11 @@ hw::MachineConfig random_machine(std::mt19937_64& random) {
 std::vector<double> costs_of(const CostModel& model) {
   const ActionEnergies& a = model.actions();
   std::vector<double> costs{model.area().total(), model.area().compute(), model.leakage_mw(),
-                            a.activation_decode,  a.weight_decode,        a.pe_activation,
-                            a.vector_skew,        a.weight_skew,          a.ppu_element};
+                            a.weight_decode,      a.weight_skew,          a.ppu_element};
   for (const int bits : {8, 4, 2}) {
     costs.insert(costs.end(),
-                 {a.pe_weight[bits], a.pe_product[bits], a.pe_sum[bits], a.sum_skew[bits], a.encode[bits]});
+                 {a.pe_weight[bits], a.pe_product(bits, 8), a.pe_product(bits, 4), a.pe_sum[bits], a.sum_skew[bits],
+                  a.encode[bits], a.activation_decode[bits], a.pe_activation[bits], a.vector_skew[bits]});
   }
   for (const SramCost& buffer : {a.weight_buffer, a.input_buffer, a.output_buffer}) {
     costs.insert(costs.end(), {buffer.read_pj, buffer.write_pj, buffer.leakage_mw, buffer.area_mm2});
@@ -128,13 +130,13 @@ TEST(CostModel, EachActionTakesItsOwnEnergyAndNothingElse) {
   EXPECT_DOUBLE_EQ(energy(&hw::Counters::output_buffer_writes, 2).buffers, 2 * 24.89);
   EXPECT_DOUBLE_EQ(energy(&hw::Counters::dram_read_bytes, 10).total(), 80 * 0.629);
   EXPECT_DOUBLE_EQ(energy(&hw::Counters::dram_write_bytes, 10).dram, 80 * 0.766);
-  EXPECT_DOUBLE_EQ(energy(&hw::Counters::active_products, 7).total(), 7 * a.pe_product[4]);
+  EXPECT_DOUBLE_EQ(energy(&hw::Counters::active_products, 7).total(), 7 * a.pe_product(4, 8));
   EXPECT_DOUBLE_EQ(energy(&hw::Counters::macs, 7).total(), 7 * a.pe_sum[4]);
   EXPECT_DOUBLE_EQ(energy(&hw::Counters::ppu_elements, 5).ppu, 5 * a.ppu_element);
   // A vector's eight activations are decoded once and enter 64 PEs.
   const Energy vector = energy(&hw::Counters::vectors, 1);
-  EXPECT_DOUBLE_EQ(vector.decoders, 8 * a.activation_decode);
-  EXPECT_NEAR(vector.pe, 64 * a.pe_activation + a.vector_skew + a.sum_skew[4], 1e-12);
+  EXPECT_DOUBLE_EQ(vector.decoders, 8 * a.activation_decode[8]);
+  EXPECT_NEAR(vector.pe, 64 * a.pe_activation[8] + a.vector_skew[8] + a.sum_skew[4], 1e-12);
   // A tile's 64 words are decoded once; the one for row r is taken by r + 1 shadow registers and one active one.
   const Energy tile = energy(&hw::Counters::tiles, 1);
   EXPECT_DOUBLE_EQ(tile.decoders, 64 * a.weight_decode);
@@ -156,7 +158,7 @@ TEST(CostModel, WithoutWordsNoOperandIsTakenForZero) {
   activity.counters.active_products = 100;
   EXPECT_DOUBLE_EQ(model.energy(activity).pe, upper_bound);
   activity.counters.active_products = 60;
-  EXPECT_NEAR(model.energy(activity).pe, upper_bound - 40 * model.actions().pe_product[8], 1e-9);
+  EXPECT_NEAR(model.energy(activity).pe, upper_bound - 40 * model.actions().pe_product(8, 8), 1e-9);
 }
 
 TEST(CostModel, SeveralInputsOfAPeTakeTheirOwnDecodersRegistersAndWords) {
@@ -166,7 +168,9 @@ TEST(CostModel, SeveralInputsOfAPeTakeTheirOwnDecodersRegistersAndWords) {
   const ActionEnergies& a = model.actions();
   Activity activity{.weight_bits = 4, .activation_bits = 4};
   activity.counters.vectors = 1;
-  EXPECT_DOUBLE_EQ(model.energy(activity).decoders, 16 * a.activation_decode);
+  EXPECT_DOUBLE_EQ(model.energy(activity).decoders, 8 * a.activation_decode[4]);
+  EXPECT_DOUBLE_EQ(a.activation_decode[4], 2 * a.activation_decode[8]);
+  EXPECT_DOUBLE_EQ(a.pe_activation[2], 4 * a.pe_activation[8]);
   activity.counters = {};
   activity.counters.tiles = 1;
   EXPECT_DOUBLE_EQ(model.energy(activity).decoders, 128 * a.weight_decode);
@@ -200,6 +204,34 @@ TEST(CostModel, OtherDatapathsAreCountedInTheSameBlocks) {
     config.validate();
     EXPECT_GT(CostModel(config).circuits().pe.total(), expected) << datapath;
   }
+  set(config, "array.pack_inputs", "on");
+  EXPECT_THROW(config.validate(), hw::ConfigError) << "posits come one at a time";
+}
+
+TEST(CostModel, FusedPesWorkWithAsManyMultipliersAsAProductTakes) {
+  hw::MachineConfig config;
+  set(config, "pe.psum", "fixed");
+  set(config, "array.pack_inputs", "on");
+  set(config, "pe.datapath", "ant");
+  const Blocks b(Constants::shipped());
+  const CostModel ant(config);
+  const Gates sum = b.adder(32) + b.multiplexer(32), multiplier = b.multiplier(4, 4) + b.registers(16);
+  const Gates scale = b.adder(3) + b.shifter(16, 12);
+  EXPECT_NEAR(ant.circuits().pe.product(8, 8), 4 * multiplier + 3 * b.adder(20) + sum, 1e-9);
+  EXPECT_NEAR(ant.circuits().pe.product(4, 4), multiplier + scale + (b.adder(20) + sum) / 2, 1e-9);
+  EXPECT_NEAR(ant.circuits().pe.product(4, 8), 2 * (multiplier + scale) + b.adder(20) + sum, 1e-9);
+  EXPECT_NEAR(ant.circuits().pe.activation[4], b.registers(16), 1e-9) << "two of 8 bits, decoded";
+  EXPECT_EQ(ant.circuits().inputs, 2);
+
+  set(config, "pe.datapath", "bitfusion");
+  const CostModel fusion(config);
+  const Gates level_1 = 3 * (b.adder(8) + b.multiplexer(8)), level_2 = 3 * (b.adder(16) + b.multiplexer(16));
+  const auto products = fusion.circuits().pe.product;
+  EXPECT_NEAR(products(8, 8), 16 * b.multiplier(3, 3) + 4 * level_1 + level_2 + b.registers(16) + sum, 1e-9);
+  EXPECT_NEAR(products(4, 4), 4 * b.multiplier(3, 3) + level_1 + b.registers(8) + (b.adder(10) + sum) / 2, 1e-9);
+  EXPECT_NEAR(products(2, 2), b.multiplier(3, 3) + b.registers(4) + (3 * b.adder(6) + sum) / 4, 1e-9);
+  EXPECT_NEAR(products(4, 8), 8 * b.multiplier(3, 3) + 2 * level_1 + level_2 / 3 + b.registers(12) + sum, 1e-9);
+  EXPECT_NEAR(fusion.circuits().pe.activation[2], b.registers(8), 1e-9) << "a byte holds all inputs";
 }
 
 TEST(CostModel, ALayerWithoutArrayUsesNothingOfIt) {

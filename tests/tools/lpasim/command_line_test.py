@@ -195,6 +195,7 @@ class BadInput(ProgramTest):
         self.refuse(2, "expected at least bits=2", *lpq, "--budget", "bits=1")
         self.refuse(2, "expected at least cycles=", *lpq, "--budget", "cycles=9")
         self.refuse(2, "expected at least energy=", *lpq, "--budget", "energy=0.1")
+        self.refuse(2, "expected none without --budget energy=N", *lpq, "--budget", "bits=4", "--costs", self.folder / "c.json")
         self.refuse(2, "expected widths that the machine's PEs take", *lpq, "--budget", "energy=9", "--pe.weight_bits", "8,4")
         self.refuse(2, "expected at least 2 for a contrastive objective", *lpq, "--images", "1")
         self.refuse(2, "--checkpoint", *lpq, "--checkpoint", self.folder / "nowhere" / "search.json")

@@ -53,6 +53,8 @@ class CompareTest(ProgramTest):
         out = ("--out", self.folder / "C")
         self.fail_with(2, "no machine 'ants' in", "compare", "--hardware", "ants", *out)
         self.fail_with(2, "expected each machine once", "compare", "--hardware", "lpa,ant,lpa", *out)
+        self.fail_with(2, "expected traces of different networks", "compare", "--trace", "resnet18", "--trace",
+                       SOURCE / "traces/networks/resnet18_w4.json", *out)
         self.fail_with(2, "did you mean 'ant'?", "compare", "--hardware", "ants", *out)
         self.fail_with(2, "expected one of lpa,ant", "compare", "--hardware", "lpa,ant", "--relative-to", "tpu", *out)
         file = self.folder / "c.json"
@@ -61,6 +63,11 @@ class CompareTest(ProgramTest):
         file.write_text(json.dumps({"machines": [machine]}))
         use = ("compare", "--machines", file, "--hardware", "m", *out)
         self.fail_with(3, "shares sum to 0.5, expected 1", *use)
+        small = self.folder / "small.ini"
+        small.write_text("[array]\nrows = 1\ncolumns = 1\n[pe]\nlog_bits = 4\n[psum]\npreset = poster\n")
+        whole = machine | {"shares": {"*": {"8": 1}}}
+        file.write_text(json.dumps({"machines": [whole | {"name": "small", "hardware": str(small)}, whole]}))
+        self.fail_with(4, "not a single PE of 'm' fits", "compare", "--machines", file, "--hardware", "small,m", *out)
         file.write_text(json.dumps({"machines": [machine | {"shares": {"resnet50": {"8": 1}}}]}))
         self.fail_with(3, "shares of '*', any other network, are missing", *use)
         file.write_text("{}")
@@ -79,6 +86,15 @@ class CompareTest(ProgramTest):
         report = json.loads((self.folder / "R" / "report.json").read_text())
         jsonschema.validate(report, json.loads((SOURCE / "tools/lpasim/report.schema.json").read_text()))
         self.assertEqual(report["hardware"]["pe.datapath"], "ant")
+        self.assertNotIn("replaced_constants", report)
+        costs = self.folder / "costs.json"
+        costs.write_text(json.dumps({"constants": [{"name": "dram.background", "value": 1, "low": 1, "high": 1, "unit": "mW",
+                                                    "node": "-", "source": "a data sheet", "scaling": "none"}]}))
+        self.succeed("replay", "resnet18", "--layers", "0:2", "--values", "off", "--costs", costs, "--force", *ant)
+        cheap = json.loads((self.folder / "R" / "report.json").read_text())
+        jsonschema.validate(cheap, json.loads((SOURCE / "tools/lpasim/report.schema.json").read_text()))
+        self.assertEqual(cheap["replaced_constants"], {"dram.background": 1})
+        self.assertLess(cheap["totals"]["energy_pj"]["dram"], report["totals"]["energy_pj"]["dram"])
         self.fail_with(4, "has 2-bit weights, which the machine's PEs do not take", "replay", "resnet18", "--layers", "2:3",
                        "--weight-bits", "2", "--values", "off", "--force", *ant)
 
