@@ -88,11 +88,6 @@ std::vector<float> Loss::unit_vectors(const Features& features) const {
     for (std::size_t v = 0; v + 1 < begins_.size(); ++v) {
       if (begins_[v] >= first) normalise(vector.subspan(begins_[v] - first, begins_[v + 1] - begins_[v]));
     }
-    // The output counts as much as all values before it.
-    const auto others = static_cast<float>(begins_.size() - 2);
-    if (first == 0 && others > 1) {
-      for (float& x : vector.subspan(begins_[begins_.size() - 2])) x *= std::sqrt(others);
-    }
     normalise(vector);
   }
   return vectors;

@@ -24,8 +24,7 @@ struct Features {
   std::span<const float> image(std::size_t i) const { return std::span(data).subspan(i * size, size); }
 };
 
-/// Contrastive losses after Evol-Q: every value's features are brought to length 1 - of global_local the output's to
-/// that of all others together, so that either half counts as much - and an image's whole vector too;
+/// Contrastive losses after Evol-Q: every value's features are brought to length 1, and an image's whole vector too;
 /// logits are its products with the fp32 vectors of all images over T; the loss is the mean cross-entropy against the
 /// image's own, times 2 T. A NaN anywhere makes a loss the worst one.
 class Loss {

@@ -32,7 +32,7 @@ Features mixed(const Features& a, const Features& b, float share) {
   return sum;
 }
 
-/// Cross-entropy from cosines, which the output's is half of if there are other values.
+/// Cross-entropy from cosines: each value's part of a vector has length 1, the vector the root of their number.
 double contrastive(const Features& quantized, const Features& fp32, std::size_t first_value, double temperature) {
   const auto cosine = [&](std::size_t i, std::size_t j, std::size_t v) {
     double product = 0, a = 0, b = 0;
@@ -48,9 +48,9 @@ double contrastive(const Features& quantized, const Features& fp32, std::size_t 
   for (std::size_t i = 0; i < fp32.images; ++i) {
     double sum = 0, own = 0;
     for (std::size_t j = 0; j < fp32.images; ++j) {
-      double logit = cosine(i, j, 2);
-      if (first_value == 0) logit = (logit + (cosine(i, j, 0) + cosine(i, j, 1)) / 2) / 2;
-      logit /= temperature;
+      double logit = 0;
+      for (std::size_t v = first_value; v < 3; ++v) logit += cosine(i, j, v);
+      logit /= static_cast<double>(3 - first_value) * temperature;
       sum += std::exp(logit);
       if (i == j) own = logit;
     }
