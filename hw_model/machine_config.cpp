@@ -184,8 +184,10 @@ void add_datapath(std::vector<Parameter>& list) {
                     return std::ranges::find(datapaths, c.datapath, [](const auto& d) { return d.second; })->first;
                   },
                   [](MachineConfig& c, const std::string& text) {
-                    c.datapath = parse_choice("pe.datapath", text, datapaths);
-                    c.weight_widths = possible_widths(c.datapath);
+                    const Datapath chosen = parse_choice("pe.datapath", text, datapaths);
+                    if (chosen == c.datapath) return;
+                    c.datapath = chosen;
+                    c.weight_widths = possible_widths(chosen);
                   }});
   list.push_back(
       {"pe.weight_bits", "bits", "widths of weights that PEs take: some of 8,4,2; layers need one of them",

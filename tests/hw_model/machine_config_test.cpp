@@ -175,6 +175,9 @@ TEST(MachineConfig, ADatapathBringsItsWidths) {
   EXPECT_EQ(error_of(config), "");
   parameter("pe.weight_bits").set(config, "2,4");
   EXPECT_THAT(error_of(config), AllOf(HasSubstr("pe.weight_bits = 4,2"), HasSubstr("some of 8,4")));
+  parameter("pe.weight_bits").set(config, "4");
+  parameter("pe.datapath").set(config, "ant");
+  EXPECT_EQ(parameter("pe.weight_bits").get(config), "4") << "nothing new";
   EXPECT_THROW(parameter("pe.weight_bits").set(config, "3"), ConfigError);
   EXPECT_THROW(parameter("pe.weight_bits").set(config, ""), ConfigError);
 }
