@@ -7,16 +7,11 @@
 namespace lpa::cost {
 namespace {
 
-constexpr std::array modes{8, 4, 2};
 constexpr int word_bits = 8;       ///< A packed word.
 constexpr int max_log_bits = 16;   ///< r, and u, of an 8-bit lane.
 constexpr int max_exponent = 11;   ///< Exponent of a sum: hw_model/README.md.
 constexpr int flags = 3;           ///< Sign, zero, NaR.
 constexpr int word_log_bits = 14;  ///< Logarithm of an encoder's result: 6 bits before the point, 8 behind it.
-
-constexpr int lanes(int mode) {
-  return word_bits / mode;
-}
 
 /// Widths of a lane's wires.
 struct LaneWidths {
@@ -36,7 +31,7 @@ LaneWidths lane_widths(const hw::MachineConfig& config, int mode) {
   const formats::AlignedWidths& widths = arithmetic.widths(mode);
   LaneWidths lane;
   // Four slices, which lanes of more bits have together, as far as these need them.
-  const int slices = 4 / lanes(mode);
+  const int slices = 4 / hw::MachineConfig::pack(mode);
   lane.log = std::max(config.pe_log_bits, std::min(slices * config.pe_log_bits, max_log_bits));
   lane.exponent = std::min(lane.log + 1, max_exponent);
   lane.index = std::min(formats::log_fraction_bits, lane.log);
@@ -81,8 +76,8 @@ std::vector<std::pair<std::string, LaneBlock>> lane_blocks(const hw::MachineConf
 /// A block that all lanes of a mode have; modes share its slices, so that the largest one counts.
 Gates in_all_modes(const hw::MachineConfig& config, const LaneBlock& block) {
   Gates gates = 0;
-  for (const int mode : modes) {
-    if (config.takes(mode)) gates = std::max(gates, lanes(mode) * block(lane_widths(config, mode)));
+  for (const int mode : word_widths) {
+    if (config.takes(mode)) gates = std::max(gates, hw::MachineConfig::pack(mode) * block(lane_widths(config, mode)));
   }
   return gates;
 }
@@ -90,7 +85,7 @@ Gates in_all_modes(const hw::MachineConfig& config, const LaneBlock& block) {
 /// The most that a PE takes at a time.
 int most_inputs(const hw::MachineConfig& config) {
   int inputs = 1;
-  for (const int bits : modes) {
+  for (const int bits : word_widths) {
     if (config.takes_activations(bits)) inputs = std::max(inputs, config.array.inputs(bits));
   }
   return inputs;
@@ -104,13 +99,13 @@ PeCircuit lp_pe(const hw::MachineConfig& config, const Blocks& b) {
   const LaneBlock sum = [&b](const LaneWidths& w) { return b.registers(w.sum_word()); };
   const auto blocks = lane_blocks(config, b);
 
-  for (const int bits : modes) pe.activation[bits] = config.array.inputs(bits) * b.registers(activation_bits);
-  for (const int mode : modes) {
+  for (const int bits : word_widths) pe.activation[bits] = config.array.inputs(bits) * b.registers(activation_bits);
+  for (const int mode : word_widths) {
     const LaneWidths widths = lane_widths(config, mode);
-    pe.weight[mode] = lanes(mode) * weight(widths);
+    pe.weight[mode] = hw::MachineConfig::pack(mode) * weight(widths);
     pe.sum[mode] = sum(widths);
     for (const auto& [name, block] : blocks) {
-      for (const int activation : modes) pe.product(mode, activation) += block(widths);
+      for (const int activation : word_widths) pe.product(mode, activation) += block(widths);
     }
   }
 
@@ -171,40 +166,42 @@ ArrayCircuits array_circuits(const hw::MachineConfig& config, const Blocks& b) {
 
   const auto most = [&](const auto& of_mode) {
     Gates gates = 0;
-    for (const int mode : modes) {
+    for (const int mode : word_widths) {
       if (config.takes(mode)) gates = std::max<Gates>(gates, of_mode(mode));
     }
     return gates;
   };
   array.inputs = most_inputs(config);
   Gates widest_activation = 0;
-  for (const int bits : modes) {
+  for (const int bits : word_widths) {
     if (config.takes_activations(bits)) widest_activation = std::max(widest_activation, array.pe.activation[bits]);
   }
   if (lp) {
     const Gates one = lp_decoder(config, b, 1, config.pe_log_bits);
     array.activation_decoder = array.inputs * one;
-    for (const int bits : modes) array.activation_decode[bits] = config.array.inputs(bits) * one;
-    array.weight_decoder =
-        most([&](int mode) { return lp_decoder(config, b, lanes(mode), lanes(mode) * lane_widths(config, mode).log); });
+    for (const int bits : word_widths) array.activation_decode[bits] = config.array.inputs(bits) * one;
+    array.weight_decoder = most([&](int mode) {
+      return lp_decoder(config, b, hw::MachineConfig::pack(mode),
+                        hw::MachineConfig::pack(mode) * lane_widths(config, mode).log);
+    });
   } else {
     const int edge = config.array.stages.edge;
     array.activation_decoder = other_decoder(config, b) + edge * widest_activation;
-    for (const int bits : modes) array.activation_decode[bits] = array.activation_decoder;
+    for (const int bits : word_widths) array.activation_decode[bits] = array.activation_decoder;
     array.weight_decoder = other_decoder(config, b) + edge * most([&](int mode) { return array.pe.weight[mode]; });
   }
 
   const int row_registers = config.array.rows * (config.array.rows - 1) / 2;
   const int column_registers = config.array.columns * (config.array.columns - 1) / 2;
-  for (const int bits : modes) {
+  for (const int bits : word_widths) {
     array.activation_skew[bits] = row_registers * array.pe.activation[bits];
-    array.sum_skew[bits] = 2 * column_registers * lanes(bits) * array.pe.sum[bits];
+    array.sum_skew[bits] = 2 * column_registers * hw::MachineConfig::pack(bits) * array.pe.sum[bits];
   }
   array.weight_skew = column_registers * most([&](int mode) { return array.pe.weight[mode]; });
   array.skew = row_registers * widest_activation + array.inputs * array.weight_skew +
                most([&](int mode) { return array.sum_skew[mode]; });
 
-  for (const int mode : modes) {
+  for (const int mode : word_widths) {
     array.encoder_lane[mode] =
         encoder_logic(config, b, lane_widths(config, mode).sum, 2) + b.registers(word_bits * config.array.stages.edge);
   }

@@ -11,25 +11,35 @@
 
 namespace lpa::cost {
 
-/// A value for each width of words: 8, 4 and 2 bits.
+/// Widths of words, in bits.
+inline constexpr std::array word_widths{8, 4, 2};
+
+/// Place of a width among them.
+constexpr std::size_t width_index(int bits) {
+  return bits == 8 ? 0 : bits == 4 ? 1 : 2;
+}
+
+/// A value for each width of words.
 class ByWidth {
  public:
-  double& operator[](int bits) { return values_[index(bits)]; }
-  double operator[](int bits) const { return values_[index(bits)]; }
+  double& operator[](int bits) { return values_[width_index(bits)]; }
+  double operator[](int bits) const { return values_[width_index(bits)]; }
 
  private:
-  static std::size_t index(int bits) { return bits == 8 ? 0 : bits == 4 ? 1 : 2; }
   std::array<double, 3> values_{};
 };
 
 /// A value for each width of weights and of activations.
 class ByWidths {
  public:
-  double& operator()(int weight_bits, int activation_bits) { return values_[index(weight_bits)][activation_bits]; }
-  double operator()(int weight_bits, int activation_bits) const { return values_[index(weight_bits)][activation_bits]; }
+  double& operator()(int weight_bits, int activation_bits) {
+    return values_[width_index(weight_bits)][activation_bits];
+  }
+  double operator()(int weight_bits, int activation_bits) const {
+    return values_[width_index(weight_bits)][activation_bits];
+  }
 
  private:
-  static std::size_t index(int bits) { return bits == 8 ? 0 : bits == 4 ? 1 : 2; }
   std::array<ByWidth, 3> values_{};
 };
 

@@ -32,14 +32,14 @@ double calibrated_energy(const Constants& constants, const Blocks& blocks) {
 
 ByWidth operator*(const ByWidth& gates, double factor) {
   ByWidth product;
-  for (const int bits : {8, 4, 2}) product[bits] = gates[bits] * factor;
+  for (const int bits : word_widths) product[bits] = gates[bits] * factor;
   return product;
 }
 
 ByWidths operator*(const ByWidths& gates, double factor) {
   ByWidths product;
-  for (const int weight : {8, 4, 2}) {
-    for (const int activation : {8, 4, 2}) product(weight, activation) = gates(weight, activation) * factor;
+  for (const int weight : word_widths) {
+    for (const int activation : word_widths) product(weight, activation) = gates(weight, activation) * factor;
   }
   return product;
 }
@@ -145,6 +145,15 @@ Energy CostModel::energy(const Activity& activity) const {
       times(c.macs, a.pe_sum[bits]) / inputs;
   energy.encoder = times(activity.outputs, a.encode[bits]);
   return energy;
+}
+
+Efficiency efficiency(std::uint64_t macs, double ms, const Energy& energy, const Area& area) {
+  const double operations = 2.0 * static_cast<double>(macs);
+  const double gops = ms > 0 ? operations / (ms * 1e6) : 0;
+  const double picojoules = energy.total();
+  return {.gops = gops,
+          .tops_per_w = picojoules > 0 ? operations / picojoules : 0,
+          .tops_per_mm2 = gops / 1000 / area.compute()};
 }
 
 hw::MachineConfig published_machine() {

@@ -39,6 +39,15 @@ struct Energy {
   Energy& operator+=(const Energy& other);
 };
 
+/// Of two operations a MAC.
+struct Efficiency {
+  double gops = 0;
+  double tops_per_w = 0;    ///< With all of the energy.
+  double tops_per_mm2 = 0;  ///< Of compute area.
+};
+/// Of work that took `ms`; 0 where there is no time, or no energy.
+Efficiency efficiency(std::uint64_t macs, double ms, const Energy& energy, const Area& area);
+
 /// What a layer made the machine do.
 struct Activity {
   hw::Counters counters{};

@@ -1,17 +1,13 @@
 // PEs of the machines that LPA is compared with, in the same blocks. Their sums are fixed-point, psum.bits wide.
 #include <algorithm>
+#include <utility>
 
 #include "hw_model/cost/circuits.h"
 
 namespace lpa::cost {
 namespace {
 
-constexpr std::array modes{8, 4, 2};
 constexpr int valid_and_swap = 2;
-
-constexpr int lanes(int mode) {
-  return 8 / mode;
-}
 
 /// What all of them have.
 class PeBuilder {
@@ -19,11 +15,9 @@ class PeBuilder {
   PeBuilder(const hw::MachineConfig& config, const Blocks& blocks)
       : config_(config), b_(blocks), sum_(config.arithmetic.fixed_bits) {}
 
-  int sum_bits() const { return sum_; }
   bool takes(int mode) const { return config_.takes(mode); }
+  /// Activations that a PE takes at a time; it holds as many packed weight words.
   int inputs(int activation_bits) const { return config_.array.inputs(activation_bits); }
-  /// Packed weight words that a PE holds: one for each input.
-  int weight_words(int least_activation_bits) const { return inputs(least_activation_bits); }
   /// Register bits behind the multiplier.
   Gates product_register(int bits) const { return config_.array.stages.pe == 2 ? b_.registers(bits) : 0; }
   /// Addition to a sum that saturates.
@@ -38,7 +32,7 @@ class PeBuilder {
   }
   /// Bits of all activations that a PE takes at a time, and of a packed weight word, as they stand in registers.
   void add_registers(int activation_bits, int weight_bits, int words = 1) {
-    for (const int mode : modes) {
+    for (const int mode : word_widths) {
       pe_.activation[mode] = b_.registers(activation_bits);
       pe_.weight[mode] = b_.registers(weight_bits);
       pe_.sum[mode] = b_.registers(sum_);
@@ -49,7 +43,7 @@ class PeBuilder {
   }
   /// Whatever the activations' width.
   void set_product(int weight_bits, Gates gates) {
-    for (const int bits : modes) pe_.product(weight_bits, bits) = gates;
+    for (const int bits : word_widths) pe_.product(weight_bits, bits) = gates;
   }
   void set_product(int weight_bits, int activation_bits, Gates gates) {
     pe_.product(weight_bits, activation_bits) = gates;
@@ -98,17 +92,17 @@ PeCircuit posit_pe(PeBuilder pe, const Blocks& b) {
   const auto weight_significand = [](int mode) { return mode == 8 ? significand : 1; };
   Gates multiplier = 0, product = 0, place = 0;
   int weight_bits = 0, most_lanes = 0;
-  for (const int mode : modes) {
+  for (const int mode : word_widths) {
     const int bits = weight_significand(mode);
     const Gates lane_multiplier = b.multiplier(significand, bits) + b.adder(scale + 1) + b.exclusive_or(1);
     const Gates lane_product = pe.product_register(significand + bits + scale + 1 + flags);
     pe.set_product(mode, lane_multiplier + lane_product + pe.accumulate_shifted());
     if (!pe.takes(mode)) continue;
-    multiplier = std::max(multiplier, lanes(mode) * lane_multiplier);
-    product = std::max(product, lanes(mode) * lane_product);
-    place = std::max(place, lanes(mode) * (pe.accumulate_shifted() - pe.accumulate()));
-    weight_bits = std::max(weight_bits, lanes(mode) * (bits + scale + flags));
-    most_lanes = std::max(most_lanes, lanes(mode));
+    multiplier = std::max(multiplier, hw::MachineConfig::pack(mode) * lane_multiplier);
+    product = std::max(product, hw::MachineConfig::pack(mode) * lane_product);
+    place = std::max(place, hw::MachineConfig::pack(mode) * (pe.accumulate_shifted() - pe.accumulate()));
+    weight_bits = std::max(weight_bits, hw::MachineConfig::pack(mode) * (bits + scale + flags));
+    most_lanes = std::max(most_lanes, hw::MachineConfig::pack(mode));
   }
   pe.add_registers(significand + scale + flags, weight_bits);
   pe.add("multipliers of significands, adders of scales", multiplier);
@@ -126,7 +120,7 @@ PeCircuit ant_pe(PeBuilder pe, const Blocks& b) {
   const Gates scale = b.adder(exponent) + b.shifter(product_bits, 12);
   const Gates join = b.adder(fused_bits), product = pe.product_register(product_bits);
   constexpr int decoded = base + exponent + sign;
-  pe.add_registers(2 * decoded, 2 * decoded, pe.weight_words(4));
+  pe.add_registers(2 * decoded, 2 * decoded, pe.inputs(4));
   pe.add("four multipliers, adders of exponents, shifters", 4 * (multiplier + scale));
   pe.add("product registers", 4 * product);
   pe.add("adders that fuse four products, or add two", 3 * join);
@@ -152,18 +146,18 @@ PeCircuit bitfusion_pe(PeBuilder pe, const Blocks& b) {
   const Gates fuse_4 = 3 * (b.adder(level_1) + b.multiplexer(level_1));
   const Gates fuse_8 = 3 * (b.adder(level_2) + b.multiplexer(level_2));
   int sums = 0, product_bits = 0;
-  for (const int mode : modes) {
+  for (const int mode : word_widths) {
     if (!pe.takes(mode)) continue;
-    sums = std::max(sums, lanes(mode));
-    product_bits = std::max(product_bits, lanes(mode) * lanes(mode) * 2 * mode);
+    sums = std::max(sums, hw::MachineConfig::pack(mode));
+    product_bits = std::max(product_bits, hw::MachineConfig::pack(mode) * hw::MachineConfig::pack(mode) * 2 * mode);
   }
-  pe.add_registers(8, 8, pe.weight_words(2));
+  pe.add_registers(8, 8, pe.inputs(2));
   pe.add("bricks", 16 * brick);
   pe.add("shifts and adders that fuse bricks", 4 * fuse_4 + fuse_8);
   pe.add("product registers", pe.product_register(product_bits));
   pe.add_sums(sums);
-  for (const int weight : modes) {
-    for (const int activation : modes) {
+  for (const int weight : word_widths) {
+    for (const int activation : word_widths) {
       const int parts = (weight / 2) * (activation / 2), inputs = pe.inputs(activation);
       // A level's three adders join four parts.
       const Gates fused = std::min(parts - 1, 3) / 3.0 * std::max(parts / 4, 1) * fuse_4 +

@@ -96,8 +96,8 @@ std::string ratio_table(const Comparison& comparison, const std::vector<Spread>&
     const hw::ArrayConfig& array = comparison.machines[run.machine].hardware.array;
     table.add({run.network, comparison.machines[run.machine].name, fmt::format("{}x{}", array.rows, array.columns),
                fmt::format("{:.5f}", run.area.compute()), fmt::format("{:.3f}", run.ms),
-               fmt::format("{:.0f}", run.energy.total() * 1e-6), fmt::format("{:.1f}", run.gops()),
-               fmt::format("{:.2f}", run.tops_per_mm2()), fmt::format("{:.3f}", run.tops_per_w()),
+               fmt::format("{:.0f}", run.energy.total() * 1e-6), fmt::format("{:.1f}", run.efficiency.gops),
+               fmt::format("{:.2f}", run.efficiency.tops_per_mm2), fmt::format("{:.3f}", run.efficiency.tops_per_w),
                fmt::format("{:.3f}", run.ms / base.ms), fmt::format("{:.3f}", run.energy.total() / base.energy.total()),
                spreads.empty() ? "-" : fmt::format("{:.3f} to {:.3f}", spreads[i].energy.low, spreads[i].energy.high)});
   }

@@ -88,7 +88,7 @@ std::string comparison_chart(const Comparison& comparison) {
   panel(1, fmt::format("Energy, {} = 1", base),
         [&](const ComparedRun& run) { return energy_pieces(run, comparison.base_of(run).energy.total()); });
   panel(2, "Throughput per compute area, TOPS/mm2", [&](const ComparedRun& run) {
-    return std::vector<Piece>{{run.tops_per_mm2(), buffer_colour, "TOPS/mm2"}};
+    return std::vector<Piece>{{run.efficiency.tops_per_mm2, buffer_colour, "TOPS/mm2"}};
   });
   double x = left + panel_width + gap;
   for (const auto& [colour, name] : {std::pair{core_colour, "core"},

@@ -1,13 +1,13 @@
 #include "tools/lpasim/compared_machine.h"
 
 #include <cmath>
-#include <system_error>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "tools/lpasim/error.h"
 #include "tools/lpasim/options.h"
+#include "tools/lpasim/shipped_folder.h"
 #include "workloads/input_error.h"
 #include "workloads/input_file.h"
 
@@ -64,10 +64,7 @@ const std::map<int, double>& ComparedMachine::shares_of(const std::string& netwo
 }
 
 fs::path shipped_comparison() {
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  const fs::path installed = program.parent_path().parent_path() / "share/lpasim/configs/comparison.json";
-  return !error && fs::exists(installed, error) ? installed : fs::path(LPA_CONFIG_FOLDER) / "comparison.json";
+  return shipped_folder("configs", LPA_CONFIG_FOLDER) / "comparison.json";
 }
 
 std::vector<ComparedMachine> read_comparison(const fs::path& file, const std::vector<std::string>& names) {

@@ -59,11 +59,11 @@ void make_areas_equal(std::vector<ComparedMachine>& machines, const cost::Consta
   const double room = cost::CostModel(machines.front().hardware, constants).area().compute();
   for (std::size_t m = 1; m < machines.size(); ++m) {
     hw::MachineConfig& hardware = machines[m].hardware;
+    const int step = narrow_step(machines[m]);
     int best_rows = 0, best_columns = 0;
     for (int rows = 1; rows <= largest; ++rows) {
       // The most columns with so many rows; arrays more than twice as long as wide are left out. As many at a time as
       // make tiles of narrow results end at bytes.
-      const int step = narrow_step(machines[m]);
       int columns = 0;
       while (columns < std::min(2 * rows, largest) && compute_area(hardware, rows, columns + step, constants) <= room) {
         columns += step;
@@ -97,12 +97,14 @@ void work_out(Comparison& comparison, const cost::Constants& constants) {
     const cost::CostModel model(hardware, constants);
     run.area = model.area();
     run.energy = {};
-    run.macs = run.ms = 0;
+    run.macs = 0;
+    run.ms = 0;
     for (const cost::Activity& layer : run.layers) {
       run.energy += model.energy(layer);
-      run.macs += static_cast<double>(layer.counters.macs);
+      run.macs += layer.counters.macs;
       run.ms += static_cast<double>(layer.counters.cycles) * static_cast<double>(hardware.period_ps()) * 1e-9;
     }
+    run.efficiency = cost::efficiency(run.macs, run.ms, run.energy, run.area);
   }
 }
 
@@ -149,9 +151,9 @@ ordered_json comparison_json(const Comparison& comparison, const std::vector<Spr
                       {"macs", run.macs},
                       {"energy_pj", energy_report(run.energy)},
                       {"area_mm2", area_report(run.area)},
-                      {"gops", run.gops()},
-                      {"tops_per_w", run.tops_per_w()},
-                      {"tops_per_mm2", run.tops_per_mm2()},
+                      {"gops", run.efficiency.gops},
+                      {"tops_per_w", run.efficiency.tops_per_w},
+                      {"tops_per_mm2", run.efficiency.tops_per_mm2},
                       {"relative_latency", run.ms / base.ms},
                       {"relative_energy", run.energy.total() / base.energy.total()}};
     if (!spreads.empty()) {

@@ -20,13 +20,10 @@ struct ComparedRun {
 
   // Worked out of these.
   double ms = 0;
-  double macs = 0;
+  std::uint64_t macs = 0;
   cost::Energy energy{};
   cost::Area area{};
-
-  double gops() const { return 2 * macs / (ms * 1e6); }
-  double tops_per_w() const { return 2 * macs / energy.total(); }
-  double tops_per_mm2() const { return gops() / 1000 / area.compute(); }
+  cost::Efficiency efficiency{};
 };
 
 struct Comparison {

@@ -48,13 +48,8 @@ ordered_json area_report(const cost::Area& area) {
           {"total", area.total()}};
 }
 
-ordered_json efficiency_report(std::uint64_t macs, double ms, const cost::Energy& energy, const cost::Area& area) {
-  const double operations = 2.0 * static_cast<double>(macs);
-  const double gops = ms > 0 ? operations / (ms * 1e6) : 0;
-  const double picojoules = energy.total();
-  return {{"gops", gops},
-          {"tops_per_w", picojoules > 0 ? operations / picojoules : 0},
-          {"tops_per_mm2", gops / 1000 / area.compute()}};
+ordered_json efficiency_report(const cost::Efficiency& efficiency) {
+  return {{"gops", efficiency.gops}, {"tops_per_w", efficiency.tops_per_w}, {"tops_per_mm2", efficiency.tops_per_mm2}};
 }
 
 std::string energy_table(const ordered_json& report) {

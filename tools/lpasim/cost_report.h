@@ -1,7 +1,6 @@
 // Energy, area and efficiency as reports have them, and the constants they are worked out from.
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -23,9 +22,7 @@ nlohmann::ordered_json replaced_constants(const cost::Constants& constants);
 nlohmann::ordered_json energy_report(const cost::Energy& energy);
 /// By component, PEs and decoders together (compute), and the total; mm2.
 nlohmann::ordered_json area_report(const cost::Area& area);
-/// Of two operations a MAC: GOPS while the work took `ms`, TOPS/W with all of its energy, TOPS/mm2 of compute area.
-nlohmann::ordered_json efficiency_report(std::uint64_t macs, double ms, const cost::Energy& energy,
-                                         const cost::Area& area);
+nlohmann::ordered_json efficiency_report(const cost::Efficiency& efficiency);
 
 /// The tables of energy, in uJ, of a report's layers.
 std::string energy_table(const nlohmann::ordered_json& report);

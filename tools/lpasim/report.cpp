@@ -62,8 +62,8 @@ void add_counters(ordered_json& json, const hw::Counters& counters, const hw::Ma
 
 void add_energy(ordered_json& json, const cost::Energy& energy, const cost::Area& area) {
   json["energy_pj"] = energy_report(energy);
-  json["efficiency"] =
-      efficiency_report(json["macs"].get<std::uint64_t>(), json["time_ms"].get<double>(), energy, area);
+  json["efficiency"] = efficiency_report(
+      cost::efficiency(json["macs"].get<std::uint64_t>(), json["time_ms"].get<double>(), energy, area));
 }
 
 ordered_json layer_report(const driver::LayerResult& layer, const hw::MachineConfig& machine, bool values) {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "tools/lpasim/error.h"
+#include "tools/lpasim/shipped_folder.h"
 #include "workloads/nearest.h"
 
 namespace lpa::cli {
@@ -28,10 +29,7 @@ std::vector<fs::path> traces_in(const fs::path& folder) {
 
 fs::path trace_folder() {
   if (const char* folder = std::getenv("LPASIM_TRACES"); folder != nullptr && *folder != '\0') return folder;
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  const fs::path installed = program.parent_path().parent_path() / "share/lpasim/traces";
-  return !error && fs::is_directory(installed, error) ? installed : fs::path(LPA_TRACE_FOLDER);
+  return shipped_folder("traces", LPA_TRACE_FOLDER);
 }
 
 std::vector<fs::path> shipped_traces() {
