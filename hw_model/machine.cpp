@@ -21,7 +21,8 @@ Machine::Machine(const sc_core::sc_module_name& name, const MachineConfig& confi
       output_port_("output_port", config_, dma_.port(DmaEngine::outputs), output_buffer_.store()),
       loader_("weight_loader", config_, weight_buffer_.logic()),
       sequencer_("sequencer", config_, input_buffer_.logic(), output_buffer_, loader_),
-      array_("array", config_.array.rows, config_.array.columns, config_.arithmetic, config_.array.stages),
+      array_("array", config_.array.rows, config_.array.columns, config_.arithmetic, config_.array.stages,
+             config_.multiplier()),
       ppu_("ppu", config_, input_buffer_.logic(), output_buffer_.store(), output_port_.logic()),
       controller_("controller", config_, dma_, [this] { return gather(); }) {
   bind_clocks();

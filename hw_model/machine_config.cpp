@@ -179,7 +179,7 @@ std::array<bool, 3> parse_widths(const std::string& name, const std::string& tex
 
 void add_datapath(std::vector<Parameter>& list) {
   list.push_back({"pe.datapath", "",
-                  "lp, ant, bitfusion, adaptivfloat, posit or integer; words are modelled of lp only",
+                  "lp, ant, bitfusion, adaptivfloat, posit or integer: what PEs multiply",
                   [](const MachineConfig& c) {
                     return std::ranges::find(datapaths, c.datapath, [](const auto& d) { return d.second; })->first;
                   },
@@ -370,6 +370,39 @@ void MachineConfig::validate() const {
   }
   require_range("stall.permille", stall.permille, 0, 900);
   require_range("stall.seed", stall.seed, 0, 2147483647);
+}
+
+formats::NumberSystem MachineConfig::numbers() const {
+  switch (datapath) {
+    case Datapath::lp:
+      break;
+    case Datapath::ant:
+      return formats::NumberSystem::ant;
+    case Datapath::adaptivfloat:
+      return formats::NumberSystem::adaptivfloat;
+    case Datapath::posit:
+      return formats::NumberSystem::posit;
+    case Datapath::bitfusion:
+    case Datapath::integer:
+      return formats::NumberSystem::integer;
+  }
+  return formats::NumberSystem::lp;
+}
+
+datapath::Multiplier MachineConfig::multiplier() const {
+  switch (datapath) {
+    case Datapath::lp:
+      break;
+    case Datapath::ant:
+      return datapath::Multiplier::nibbles;
+    case Datapath::bitfusion:
+      return datapath::Multiplier::bricks;
+    case Datapath::adaptivfloat:
+    case Datapath::posit:
+    case Datapath::integer:
+      return datapath::Multiplier::significands;
+  }
+  return datapath::Multiplier::logarithms;
 }
 
 std::uint64_t MachineConfig::period_ps() const {

@@ -11,7 +11,9 @@
 #include "hw_model/config_error.h"
 #include "hw_model/datapath/stages.h"
 #include "hw_model/memory/dram_config.h"
+#include "hw_model/datapath/word.h"
 #include "quant/formats/arithmetic.h"
+#include "quant/formats/number_system.h"
 
 namespace lpa::hw {
 
@@ -61,7 +63,7 @@ struct PpuConfig {
   int parameter_kib = 32;  ///< Memory of its parameters.
 };
 
-/// What the PEs compute with. Words are modelled for lp only: of the others cycles, traffic, area and energy.
+/// What the PEs compute with.
 enum class Datapath {
   lp,            ///< Logarithmic posits: LPA.
   ant,           ///< 4-bit int and flint, four PEs fusing to 8-bit int (Guo et al., MICRO 2022).
@@ -108,6 +110,9 @@ struct MachineConfig {
   bool takes_activations(std::int64_t bits) const {
     return datapath != Datapath::ant || !array.pack_inputs || bits >= 4;
   }
+  /// What words are.
+  formats::NumberSystem numbers() const;
+  datapath::Multiplier multiplier() const;
   /// Weights per PE for a weight width of 8, 4 or 2 bits.
   static int pack(int weight_bits) { return 8 / weight_bits; }
   /// MACs per cycle of the whole array.

@@ -126,9 +126,9 @@ std::vector<int> Fields::extents(std::string_view field, std::size_t count) cons
   return values;
 }
 
-formats::LpFormat Fields::format(std::string_view field) const {
+formats::TensorFormat Fields::format(std::string_view field) const {
   try {
-    return formats::parse_lp_format(text(field));
+    return formats::parse_tensor_format(text(field));
   } catch (const formats::FormatError& error) {
     place(field).fail(error.what());
   }

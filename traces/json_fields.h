@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "quant/formats/lp_format.h"
+#include "quant/formats/tensor_format.h"
 #include "traces/json.h"
 
 namespace lpa::traces {
@@ -46,7 +46,7 @@ class Fields {
   /// An array of `count` whole numbers, or of extents.
   std::vector<std::int64_t> wholes(std::string_view field, std::size_t count) const;
   std::vector<int> extents(std::string_view field, std::size_t count) const;
-  formats::LpFormat format(std::string_view field) const;
+  formats::TensorFormat format(std::string_view field) const;
   /// A number that follows from other fields must be `right`.
   void expect(std::string_view field, std::int64_t right) const;
 

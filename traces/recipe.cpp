@@ -7,10 +7,13 @@
 
 #include <fmt/format.h>
 
+#include "quant/formats/arithmetic.h"
+
 namespace lpa::traces {
 namespace {
 
 using formats::LpFormat;
+using formats::TensorFormat;
 using workloads::Layer;
 using workloads::LayerKind;
 
@@ -26,11 +29,6 @@ LpFormat weight_format(int bits, std::int64_t k) {
   constexpr int step = 32;  // Of sf, 2^-8.
   format.sf_q8 += static_cast<int>(std::lround(std::log2(static_cast<double>(k)) / 2 * 256 / step)) * step;
   return format;
-}
-
-/// log2 of a word's magnitude, sf left out.
-double log2_of(const LpFormat& format, formats::Word word) {
-  return formats::log2_q14(format, word) / 16384.0;
 }
 
 /// Bits of the weights of every layer; 0 where it has none.
@@ -51,7 +49,7 @@ std::vector<int> weight_bits(const workloads::LayerGraph& graph, Recipe recipe) 
   return bits;
 }
 
-void set_weight(Trace& trace, std::size_t index, const LpFormat& weight) {
+void set_weight(Trace& trace, std::size_t index, const TensorFormat& weight) {
   const Layer& layer = trace.graph.layers[index];
   TraceLayer& formats = trace.layers[index];
   const int scale_q8 = layer.kind == LayerKind::matmul ? product_scale_q8(layer.products) : 0;
@@ -72,16 +70,18 @@ Recipe recipe_of(std::string_view name) {
   return static_cast<Recipe>(found - recipe_names().begin());
 }
 
-int psum_lsb_for(std::int64_t k, const LpFormat& weight, const LpFormat& input, const LpFormat& encoded, int scale_q8) {
+int psum_lsb_for(std::int64_t k, const TensorFormat& weight, const TensorFormat& input, const TensorFormat& encoded,
+                 int scale_q8) {
   constexpr int magnitude_bits = 31;
   constexpr double converter_excess = 0.27;  // log2 of what a coarse log-linear converter may add, below 1.2.
-  const double largest_product = log2_of(weight, weight.maxpos_word()) + log2_of(input, input.maxpos_word());
+  const double largest_product = std::log2(largest_magnitude(weight) * largest_magnitude(input));
   const double sum = std::log2(static_cast<double>(k)) + largest_product + converter_excess;
   const int safe = static_cast<int>(std::floor(sum)) + 1 - magnitude_bits;
   const double scale = weight.sf() + input.sf() - encoded.sf() - scale_q8 / 256.0;
-  const int resolving = static_cast<int>(std::floor(log2_of(encoded, encoded.minpos_word()) + scale)) - 1;
-  const int holding = static_cast<int>(std::ceil(log2_of(encoded, encoded.maxpos_word()) + scale)) + 1 - magnitude_bits;
-  return std::min(safe, std::max(resolving, holding));
+  const int resolving = static_cast<int>(std::floor(std::log2(smallest_magnitude(encoded)) + scale)) - 1;
+  const int holding = static_cast<int>(std::ceil(std::log2(largest_magnitude(encoded)) + scale)) + 1 - magnitude_bits;
+  const int lsb = std::min(safe, std::max(resolving, holding));
+  return input.linear() ? std::max(lsb, formats::least_product_exponent(weight, input)) : lsb;
 }
 
 void set_weight_bits(Trace& trace, int bits) {
@@ -152,9 +152,9 @@ void set_weight_shares(Trace& trace, const std::map<int, double>& shares, bool n
   const std::vector<int> results =
       narrow_activations ? result_widths(trace.graph, bits) : std::vector<int>(bits.size(), 8);
   for (std::size_t i = 0; i < trace.layers.size(); ++i) {
-    LpFormat& output = trace.layers[i].output;
-    output = activations;
+    LpFormat output = activations;
     if (results[i] < 8) output = {.n = results[i], .es = 0, .rs = results[i] - 1};
+    trace.layers[i].output = output;
     trace.layers[i].encoded = trace.graph.layers[i].reencodes() ? activations : output;
   }
   for (std::size_t i = 0; i < trace.layers.size(); ++i) {
@@ -162,6 +162,40 @@ void set_weight_shares(Trace& trace, const std::map<int, double>& shares, bool n
     if (layer.uses_array()) {
       set_weight(trace, i, layer.kind == LayerKind::conv ? weight_format(bits[i], layer.k()) : activations);
     }
+  }
+}
+
+namespace {
+
+/// A format of the system whose largest word is about that; if it has none, the same one.
+TensorFormat in_system(formats::NumberSystem numbers, const TensorFormat& format, double largest) {
+  const std::vector<TensorFormat> all = formats_of(numbers, format.n);
+  if (contains(numbers, format) || all.empty()) return format;
+  TensorFormat result = all.back();
+  if (result.family == formats::Family::posit) return result;
+  const int step = result.family == formats::Family::adaptivfloat ? 256 : 32;  // Of sf, 2^-8.
+  result.sf_q8 = static_cast<int>(std::lround(std::log2(largest_magnitude(result) / largest) * 256 / step)) * step;
+  return result;
+}
+
+}  // namespace
+
+void use_numbers(Trace& trace, formats::NumberSystem numbers) {
+  constexpr double largest_activation = 8;
+  constexpr double deviations = 4;
+  const auto use = [numbers](TensorFormat& format) { format = in_system(numbers, format, largest_activation); };
+  use(trace.input);
+  for (TraceConstant& constant : trace.constants) use(constant.format);
+  for (TraceLayer& layer : trace.layers) {
+    use(layer.output);
+    use(layer.encoded);
+  }
+  for (std::size_t i = 0; i < trace.layers.size(); ++i) {
+    const Layer& layer = trace.graph.layers[i];
+    if (!layer.uses_array()) continue;
+    const double largest = layer.kind == LayerKind::conv ? deviations / std::sqrt(static_cast<double>(layer.k()))
+                                                         : largest_activation;
+    set_weight(trace, i, in_system(numbers, trace.layers[i].weight, largest));
   }
 }
 

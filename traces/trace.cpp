@@ -27,7 +27,7 @@ std::int64_t ppu_work(const Layer& layer) {
 
 }  // namespace
 
-const formats::LpFormat& Trace::operand_format(int operand) const {
+const formats::TensorFormat& Trace::operand_format(int operand) const {
   if (workloads::is_constant(operand)) return constants[workloads::constant_index(operand)].format;
   return operand == workloads::network_input ? input : layers[static_cast<std::size_t>(operand)].output;
 }

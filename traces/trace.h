@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "quant/formats/lp_format.h"
+#include "quant/formats/tensor_format.h"
 #include "workloads/layers.h"
 
 namespace lpa::traces {
@@ -19,7 +19,7 @@ namespace lpa::traces {
 enum class ConstantRole { own, layer, rectified_layer };
 
 struct TraceConstant {
-  formats::LpFormat format;
+  formats::TensorFormat format;
   ConstantRole role = ConstantRole::own;
 
   friend bool operator==(const TraceConstant&, const TraceConstant&) = default;
@@ -27,9 +27,9 @@ struct TraceConstant {
 
 /// The formats of a layer.
 struct TraceLayer {
-  formats::LpFormat weight;   ///< conv; of a matmul that of its stationary operand.
-  formats::LpFormat encoded;  ///< What the encoder behind the array emits; `output` unless Layer::reencodes().
-  formats::LpFormat output;
+  formats::TensorFormat weight;   ///< conv; of a matmul that of its stationary operand.
+  formats::TensorFormat encoded;  ///< What the encoder behind the array emits; `output` unless Layer::reencodes().
+  formats::TensorFormat output;
   int psum_lsb = 0;  ///< conv, matmul: exponent of the least bit of a 32-bit `fixed` partial sum.
 
   friend bool operator==(const TraceLayer&, const TraceLayer&) = default;
@@ -39,12 +39,12 @@ struct Trace {
   std::string source;           ///< Where the network comes from, for people.
   std::int64_t parameters = 0;  ///< Of the network as its authors count them; 0 if not known.
   workloads::LayerGraph graph;  ///< Layers and constants without values.
-  formats::LpFormat input;      ///< Of the network's input.
+  formats::TensorFormat input;      ///< Of the network's input.
   std::vector<TraceConstant> constants;
   std::vector<TraceLayer> layers;
   std::string tensors;  ///< Name of the file beside the trace that holds its words; empty if there is none.
 
-  const formats::LpFormat& operand_format(int operand) const;
+  const formats::TensorFormat& operand_format(int operand) const;
   /// Name of a layer or constant, or "input".
   std::string operand_name(int operand) const;
 };

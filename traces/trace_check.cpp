@@ -106,13 +106,13 @@ class Checker {
       fail(path, fmt::format("a map of {} has more than {} elements", map.text(), largest_map));
   }
 
-  static void check_format(const std::string& path, const formats::LpFormat& format) {
+  static void check_format(const std::string& path, const formats::TensorFormat& format) {
     if (format.n != 2 && format.n != 4 && format.n != 8)
       fail(path, fmt::format("n is {} but must be 2, 4 or 8", format.n));
     if (const std::string wrong = formats::check(format); !wrong.empty()) fail(path, wrong);
   }
 
-  void require_same(std::string_view field, const formats::LpFormat& format, const formats::LpFormat& right,
+  void require_same(std::string_view field, const formats::TensorFormat& format, const formats::TensorFormat& right,
                     std::string_view why) const {
     if (format == right) return;
     fail_layer(field, fmt::format("is {} but must be {}, {}", to_string(format), to_string(right), why));

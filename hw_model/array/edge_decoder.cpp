@@ -1,6 +1,7 @@
 #include "hw_model/array/edge_decoder.h"
 
 #include "hw_model/datapath/decoder.h"
+#include "hw_model/datapath/linear.h"
 
 namespace lpa::hw {
 
@@ -25,12 +26,14 @@ void ActivationDecoder::end_of_elaboration() {
 
 ActivationWire ActivationDecoder::decode() const {
   const LayerControl& layer = control.read();
-  const int n = layer.activation.n;
-  ActivationWire wire{datapath::decode_lane(word.read(), layer.activation), true, tag_->swap};
-  for (int i = 1; i < layer.inputs; ++i) {
-    const auto word_of_input = static_cast<std::uint8_t>(word.read() >> (i * n));
-    wire.further[static_cast<std::size_t>(i - 1)] = datapath::decode_lane(word_of_input, layer.activation);
-  }
+  const datapath::WordFormat& format = layer.activation;
+  const auto lane_of = [&](int input) {
+    const auto word_of_input = static_cast<std::uint8_t>(word.read() >> (input * format.n));
+    return format.family == formats::Family::lp ? datapath::decode_lane(word_of_input, format)
+                                                : datapath::decode_linear(word_of_input, format);
+  };
+  ActivationWire wire{lane_of(0), true, tag_->swap};
+  for (int i = 1; i < layer.inputs; ++i) wire.further[static_cast<std::size_t>(i - 1)] = lane_of(i);
   return wire;
 }
 
@@ -71,7 +74,9 @@ WeightWire WeightDecoder::decode() const {
   const LayerControl& layer = control.read();
   const datapath::WordFormat& format = layer.weight;
   const auto word_of = [&](int input) {
-    return datapath::decode(static_cast<std::uint8_t>(word.read() >> (8 * input)), format.n, format.es, format.rs);
+    const auto packed = static_cast<std::uint8_t>(word.read() >> (8 * input));
+    return format.family == formats::Family::lp ? datapath::decode(packed, format.n, format.es, format.rs)
+                                                : datapath::decode_linear_word(packed, format);
   };
   WeightWire wire{word_of(0), *tag_};
   for (int i = 1; i < layer.inputs; ++i) wire.further[static_cast<std::size_t>(i - 1)] = word_of(i);

@@ -1,10 +1,16 @@
 #include "hw_model/array/pe.h"
 
+#include "hw_model/datapath/linear.h"
+
 namespace lpa::hw {
 
 Pe::Pe(const sc_core::sc_module_name& name, const datapath::LogLinearConverter& converter,
-       const formats::Arithmetic& arithmetic, const datapath::Stages& stages)
-    : sc_core::sc_module(name), converter_(converter), arithmetic_(arithmetic), mul_register_(stages.pe == 2) {
+       const formats::Arithmetic& arithmetic, const datapath::Stages& stages, datapath::Multiplier multiplier)
+    : sc_core::sc_module(name),
+      converter_(converter),
+      arithmetic_(arithmetic),
+      multiplier_(multiplier),
+      mul_register_(stages.pe == 2) {
   SC_HAS_PROCESS(Pe);
   SC_METHOD(configure);
   sensitive << control;
@@ -25,9 +31,12 @@ void Pe::end_of_elaboration() {
 
 void Pe::configure() {
   const LayerControl& layer = control.read();
-  adder_.emplace(converter_, arithmetic_, layer.mode(), layer.psum_lsb);
+  const bool significands = multiplier_ != datapath::Multiplier::logarithms;
+  adder_.emplace(converter_, arithmetic_, layer.mode(), layer.psum_lsb, significands);
   lanes_ = static_cast<std::size_t>(datapath::lanes(layer.mode()));
   inputs_ = layer.inputs;
+  weight_bits_ = layer.weight.n;
+  activation_bits_ = layer.activation.n;
 }
 
 void Pe::clocked() {
@@ -81,7 +90,10 @@ void Pe::multiply(const ActivationWire& activation) {
 void Pe::multiply(std::size_t input, const datapath::Lane& activation) {
   for (std::size_t lane = 0; lane < lanes_; ++lane) {
     const datapath::Lane& weight = active_[input].lane[lane];
-    const datapath::Product result = datapath::mul(weight, activation);
+    const datapath::Product result =
+        multiplier_ == datapath::Multiplier::logarithms
+            ? datapath::mul(weight, activation)
+            : datapath::multiply(multiplier_, weight, weight_bits_, activation, activation_bits_);
     datapath::Product& product = product_[input][lane];
     product.r = result.r;
     product.u = result.u;

@@ -34,7 +34,8 @@ class Pe : public sc_core::sc_module {
 
   /// The converter must outlive the module and have arithmetic.lf_bits.
   Pe(const sc_core::sc_module_name& name, const datapath::LogLinearConverter& converter,
-     const formats::Arithmetic& arithmetic, const datapath::Stages& stages = {});
+     const formats::Arithmetic& arithmetic, const datapath::Stages& stages = {},
+     datapath::Multiplier multiplier = datapath::Multiplier::logarithms);
 
   const formats::AccumulateEvents& events() const { return events_; }
   /// Products whose operands are both not zero.
@@ -64,6 +65,7 @@ class Pe : public sc_core::sc_module {
 
   const datapath::LogLinearConverter& converter_;
   formats::Arithmetic arithmetic_;
+  datapath::Multiplier multiplier_;
   bool mul_register_;
   std::optional<datapath::AddStage> adder_;
 
@@ -77,6 +79,7 @@ class Pe : public sc_core::sc_module {
 
   std::size_t lanes_ = 1;
   std::size_t inputs_ = 1;
+  int weight_bits_ = 8, activation_bits_ = 8;
 
   // By input.
   std::array<datapath::DecodedWord, datapath::max_inputs> active_{}, shadow_{};

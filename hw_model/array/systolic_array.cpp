@@ -12,7 +12,8 @@ std::size_t size(int count) {
 }  // namespace
 
 SystolicArray::SystolicArray(const sc_core::sc_module_name& name, int rows, int columns,
-                             const formats::Arithmetic& arithmetic, const datapath::Stages& stages)
+                             const formats::Arithmetic& arithmetic, const datapath::Stages& stages,
+                             datapath::Multiplier multiplier)
     : sc_core::sc_module(name),
       activation_in("activation_in", size(rows)),
       psum_in("psum_in", size(columns)),
@@ -49,7 +50,7 @@ SystolicArray::SystolicArray(const sc_core::sc_module_name& name, int rows, int 
     return new SkewColumn<PsumWord>(n, columns - 1 - static_cast<int>(c));
   });
   pes_.init(size(rows * columns),
-            [&](const char* n, std::size_t) { return new Pe(n, log_linear_, arithmetic, stages); });
+            [&](const char* n, std::size_t) { return new Pe(n, log_linear_, arithmetic, stages, multiplier); });
   encoders_.init(size(columns),
                  [&](const char* n, std::size_t) { return new ArrayEncoder(n, linear_log_, arithmetic, stages); });
 

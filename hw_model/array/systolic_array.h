@@ -41,7 +41,8 @@ class SystolicArray : public sc_core::sc_module {
   sc_core::sc_vector<sc_core::sc_out<EncodedWords>> word_out;
 
   SystolicArray(const sc_core::sc_module_name& name, int rows, int columns, const formats::Arithmetic& arithmetic,
-                const datapath::Stages& stages = {});
+                const datapath::Stages& stages = {},
+                datapath::Multiplier multiplier = datapath::Multiplier::logarithms);
 
   int rows() const { return rows_; }
   int columns() const { return columns_; }

@@ -10,6 +10,7 @@ namespace {
 using sc_core::sc_trace;  // Of the built-in types; those of this room's types are found by their arguments.
 
 void print(std::ostream& out, const datapath::WordFormat& format) {
+  if (format.family != formats::Family::lp) out << formats::to_string(format.family) << ' ';
   out << int{format.n} << ',' << int{format.es} << ',' << int{format.rs}
       << (format.regime == formats::Regime::terminated ? ",terminated" : "");
 }

@@ -29,7 +29,8 @@ std::vector<DescriptorField> format_fields(const std::string& name) {
           format_field<Format, &FormatFields::es>(name + ".es", 0, 5),
           format_field<Format, &FormatFields::rs>(name + ".rs", 1, 7),
           format_field<Format, &FormatFields::regime>(name + ".regime", 0, 1),
-          format_field<Format, &FormatFields::sf>(name + ".sf", -max_sf, max_sf)};
+          format_field<Format, &FormatFields::sf>(name + ".sf", -max_sf, max_sf),
+          format_field<Format, &FormatFields::family>(name + ".family", 0, 5)};
 }
 
 std::vector<DescriptorField> make_fields() {
@@ -100,10 +101,22 @@ class Checker {
   std::optional<DescriptorError> error_;
 };
 
-void check_format(Checker& checker, const FormatFields& format, const std::string& name) {
+void check_format(Checker& checker, const FormatFields& format, const std::string& name,
+                  formats::NumberSystem numbers) {
   checker.expect(format.bits == 2 || format.bits == 4 || format.bits == 8, name + ".bits");
-  checker.expect(format.es <= std::max<std::int64_t>(0, format.bits - 3), name + ".es");
-  checker.expect(format.rs <= format.bits - 1 && (format.regime == 0 || format.rs >= 2), name + ".rs");
+  if (numbers == formats::NumberSystem::lp) {
+    checker.expect(format.family == 0, name + ".family");
+    checker.expect(format.es <= std::max<std::int64_t>(0, format.bits - 3), name + ".es");
+    checker.expect(format.rs <= format.bits - 1 && (format.regime == 0 || format.rs >= 2), name + ".rs");
+    return;
+  }
+  const auto all = formats_of(numbers, static_cast<int>(format.bits));
+  const auto family_has = [&format](const formats::TensorFormat& f) { return f.family == format.kind(); };
+  const auto found = std::ranges::find_if(all, family_has);
+  checker.expect(found != all.end(), name + ".family");
+  checker.expect(found == all.end() || found->es == format.es, name + ".es");
+  checker.expect(format.rs == format.bits - 1, name + ".rs");
+  checker.expect(format.regime == 0, name + ".regime");
 }
 
 void check_same(Checker& checker, const FormatFields& from, const FormatFields& output) {
@@ -112,6 +125,7 @@ void check_same(Checker& checker, const FormatFields& from, const FormatFields& 
   checker.expect(output.rs == from.rs, "output.rs");
   checker.expect(output.regime == from.regime, "output.regime");
   checker.expect(output.sf == from.sf, "output.sf");
+  checker.expect(output.family == from.family, "output.family");
 }
 
 /// The last window must still touch the padded input: padding is smaller than the kernel, positions start inside.
@@ -180,14 +194,14 @@ void check_operation(Checker& checker, const Descriptor& d) {
 }
 
 /// Words that no operator makes anew keep their format.
-void check_formats(Checker& checker, const Descriptor& d) {
-  check_format(checker, d.input, "input");
-  check_format(checker, d.output, "output");
+void check_formats(Checker& checker, const Descriptor& d, formats::NumberSystem numbers) {
+  check_format(checker, d.input, "input", numbers);
+  check_format(checker, d.output, "output", numbers);
   if (d.uses_array()) {
-    check_format(checker, d.weight, "weight");
-    check_format(checker, d.encoded, "encoded");
+    check_format(checker, d.weight, "weight", numbers);
+    check_format(checker, d.encoded, "encoded", numbers);
   }
-  if (d.adds()) check_format(checker, d.addend, "addend");
+  if (d.adds()) check_format(checker, d.addend, "addend", numbers);
   if (d.has(flag_table)) return;
   if (d.uses_array() && !d.adds()) check_same(checker, d.encoded, d.output);
   if (d.operation() == LayerOp::max_pool || d.operation() == LayerOp::copy) check_same(checker, d.input, d.output);
@@ -242,7 +256,7 @@ std::optional<DescriptorError> check(const Descriptor& d, const MachineConfig& c
     if (value < fields[i].min || value > fields[i].max) return DescriptorError{false, i};
   }
   Checker checker;
-  check_formats(checker, d);
+  check_formats(checker, d, config.numbers());
   check_operation(checker, d);
   check_window(checker, d);
   check_tensors(checker, d, config);

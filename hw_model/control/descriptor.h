@@ -45,15 +45,19 @@ inline constexpr std::int64_t no_epsilon = -32768;
 /// of each.
 inline constexpr std::int64_t norm_term_bytes = 8;
 
-/// A word format as the hardware sees it; `regime` is 0 (bounded) or 1 (terminated), sf is in units of 2^-8.
+/// A word format as the hardware sees it; `regime` is 0 (bounded) or 1 (terminated), sf is in units of 2^-8, `family`
+/// a formats::Family. Of other families than lp, rs is bits - 1 and regime 0.
 struct FormatFields {
-  std::int64_t bits = 8, es = 0, rs = 7, regime = 0, sf = 0;
+  std::int64_t bits = 8, es = 0, rs = 7, regime = 0, sf = 0, family = 0;
+
+  formats::Family kind() const { return static_cast<formats::Family>(family); }
+  friend bool operator==(const FormatFields&, const FormatFields&) = default;
 };
 
 /// Fields in memory order. Geometry is that of one product of a batch; the tensors keep all channels.
 struct Descriptor {
   static constexpr std::int64_t magic_value = 0x4441504c;  // "LPAD"
-  static constexpr std::int64_t version_value = 2;
+  static constexpr std::int64_t version_value = 3;
 
   std::int64_t magic = magic_value, version = version_value;
   std::int64_t op = 0;

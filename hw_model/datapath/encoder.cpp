@@ -29,7 +29,14 @@ Encoder::Encoder(const LinearLogConverter& converter, const WordFormat& output, 
       min_word_(static_cast<std::uint8_t>(unused_codes(output) == 0 ? 1u : unused_codes(output))),
       max_word_(static_cast<std::uint8_t>((1u << (output.n - 1)) - 1 - unused_codes(output))),
       min_log_(log_of(min_word_, output)),
-      max_log_(log_of(max_word_, output)) {}
+      max_log_(log_of(max_word_, output)) {
+  if (output.family == formats::Family::lp) return;
+  if (aligned) {
+    log_steps_ = std::make_shared<const LogSteps>(output, log_bits);
+  } else {
+    linear_ = std::make_shared<const LinearEncoder>(output, point, scale_q8);
+  }
+}
 
 Encoder::Encoder(const LinearLogConverter& converter, const formats::Arithmetic& arithmetic, const WordFormat& output,
                  int mode, int lsb, int scale_q8)
@@ -42,8 +49,9 @@ Encoder Encoder::for_ppu(const LinearLogConverter& converter, const formats::Ari
 }
 
 std::uint8_t Encoder::operator()(const formats::Psum& sum, std::int16_t channel_scale_q8) const {
-  if (sum.nar) return static_cast<std::uint8_t>(1u << (output_.n - 1));
+  if (sum.nar) return nar_word();
   if (sum.value == 0) return 0;
+  if (linear_) return (*linear_)(sum.value, channel_scale_q8);
   return word(log(sum) - channel_scale_q8 * (1 << (log_bits - formats::LpFormat::sf_fraction_bits)), sum.value < 0);
 }
 
@@ -54,9 +62,8 @@ std::int32_t Encoder::log(const formats::Psum& sum) const {
 }
 
 std::uint8_t Encoder::word(std::int32_t log, bool negative) const {
-  const std::uint8_t word = round(log - scale_);
-  if (!negative || word == 0) return word;
-  return static_cast<std::uint8_t>((~unsigned{word} + 1u) & ((2u << (output_.n - 1)) - 1));
+  const std::uint8_t word = log_steps_ ? log_steps_->nearest(log - scale_) : round(log - scale_);
+  return negative ? negated(word, output_) : word;
 }
 
 /// The words of a format, read as integers, rise with their logarithms, and a word's bits continued to the right

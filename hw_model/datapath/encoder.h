@@ -1,9 +1,11 @@
-// The unified LP encoder below the array and behind the post-processing unit. Integers only.
+// The encoder below the array and behind the post-processing unit. Integers only.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "hw_model/datapath/converters.h"
+#include "hw_model/datapath/linear.h"
 #include "hw_model/datapath/word.h"
 #include "quant/formats/arithmetic.h"
 
@@ -22,6 +24,7 @@ class Encoder {
                          const WordFormat& output, int scale_q8);
 
   /// Leading one, linear-log converter, scale, rounding to the nearest word in log2 (ties to even), saturation, flush.
+  /// Of a linear format below an array: LinearEncoder; behind the unit's adder the word that is nearest to 2^log.
   /// `channel_scale_q8` is added to the scale: a channel's own part of it.
   std::uint8_t operator()(const formats::Psum& sum, std::int16_t channel_scale_q8 = 0) const;
 
@@ -37,6 +40,7 @@ class Encoder {
   Encoder(const LinearLogConverter& converter, const WordFormat& output, bool flush, bool aligned, int point,
           int scale_q8);
   std::uint8_t round(std::int32_t log) const;
+  std::uint8_t nar_word() const { return static_cast<std::uint8_t>(1u << (output_.n - 1)); }
 
   static constexpr std::int32_t one = 1 << log_bits;
 
@@ -50,6 +54,9 @@ class Encoder {
   std::uint8_t max_word_;
   std::int32_t min_log_;
   std::int32_t max_log_;
+  // Of linear formats; what does not change may be shared.
+  std::shared_ptr<const LinearEncoder> linear_;
+  std::shared_ptr<const LogSteps> log_steps_;
 };
 
 }  // namespace lpa::datapath

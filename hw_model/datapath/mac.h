@@ -32,8 +32,10 @@ inline UnpackedLog unpack(const Product& product) {
 class AddStage {
  public:
   /// The stage of a PE's lanes. `lsb`: exponent of a fixed sum's least bit, ignored for aligned sums.
-  /// The converter must outlive the stage and have arithmetic.lf_bits.
-  AddStage(const LogLinearConverter& converter, const formats::Arithmetic& arithmetic, int mode, int lsb);
+  /// `significands`: products are such, and sums fixed: no converter. The converter must outlive the stage and have
+  /// arithmetic.lf_bits.
+  AddStage(const LogLinearConverter& converter, const formats::Arithmetic& arithmetic, int mode, int lsb,
+           bool significands = false);
 
   /// The post-processing unit's adder: aligned, arithmetic.ppu wide; its converter has 8 index bits.
   static AddStage for_ppu(const LogLinearConverter& converter, const formats::Arithmetic& arithmetic);
@@ -47,10 +49,14 @@ class AddStage {
 
  private:
   AddStage(const LogLinearConverter& converter, formats::PsumKind kind, int fraction_bits, int total_bits, int lsb);
+  formats::Psum add_fixed(const formats::Psum& sum, std::int64_t magnitude, int up, bool negative,
+                          formats::AccumulateEvents& events) const;
   formats::Psum not_a_real() const { return {0, fixed_ ? std::int16_t{0} : formats::Psum::no_exponent, true}; }
 
   const std::uint32_t* lf_;  ///< The converter.
   bool fixed_;
+  bool significands_ = false;
+  int lsb_;
   int lf_up_;         ///< Wiring of lf to an aligned sum's adder: so many bits to the left ...
   int lf_down_;       ///< ... or to the right; one of them is 0.
   int fixed_point_;   ///< Exponent of a product whose lf enters a fixed sum unshifted.
@@ -66,35 +72,41 @@ inline formats::Psum AddStage::add(const formats::Psum& sum, const Product& prod
     return not_a_real();
   }
   if (product.zero) return sum;
+  if (significands_) {
+    return sum.nar ? not_a_real() : add_fixed(sum, product.u, product.r - lsb_, product.negative, events);
+  }
   return add(sum, unpack(product), product.negative, events);
+}
+
+inline formats::Psum AddStage::add_fixed(const formats::Psum& sum, std::int64_t magnitude, int up, bool negative,
+                                         formats::AccumulateEvents& events) const {
+  // As far as a shifter has to go: 63 to the right clear everything; 40 to the left are beyond every sum's range.
+  constexpr int far_right = 63;
+  constexpr int far_left = 40;
+  const std::int64_t placed = up >= 0 ? magnitude << std::min(up, far_left) : magnitude >> std::min(-up, far_right);
+  const std::int64_t sign = -std::int64_t{negative};
+  const std::int64_t value = sum.value + ((placed ^ sign) - sign);
+  const std::int64_t fitting = std::clamp(value, -max_ - 1, max_);
+  events.saturations += static_cast<std::uint64_t>(fitting != value);
+  return {static_cast<std::int32_t>(fitting), sum.exponent, false};
 }
 
 inline formats::Psum AddStage::add(const formats::Psum& sum, const UnpackedLog& log, bool negative,
                                    formats::AccumulateEvents& events) const {
   if (sum.nar) [[unlikely]]
     return not_a_real();
-  // As far as a shifter has to go: 63 to the right clear everything; 40 to the left are beyond every sum's range.
-  constexpr int far_right = 63;
-  constexpr int far_left = 40;
+  const std::int64_t lf = lf_[log.fraction];
+  if (fixed_) return add_fixed(sum, lf, log.exponent - fixed_point_, negative, events);
+  constexpr int far_right = 63;  // Clears everything.
   const auto mask = [](bool bit) { return -std::int64_t{bit}; };
   const auto negate = [](std::int64_t value, std::int64_t sign) { return (value ^ sign) - sign; };
 
-  const std::int64_t lf = lf_[log.fraction];
-  const std::int64_t sign = mask(negative);
-  std::int64_t value = 0;
-  int exponent = sum.exponent;
-  if (fixed_) {
-    const int up = log.exponent - fixed_point_;
-    const std::int64_t magnitude = up >= 0 ? lf << std::min(up, far_left) : lf >> std::min(-up, far_right);
-    value = sum.value + negate(magnitude, sign);
-  } else {
-    // No product met yet means an exponent below all others and the value 0: the product is taken as it is.
-    exponent = std::max(exponent, log.exponent);
-    const std::int64_t magnitude = (lf << lf_up_) >> std::min(lf_down_ + exponent - log.exponent, far_right);
-    const std::int64_t sum_sign = mask(sum.value < 0);
-    const std::int64_t sum_magnitude = negate(sum.value, sum_sign) >> std::min(exponent - sum.exponent, far_right);
-    value = negate(sum_magnitude, sum_sign) + negate(magnitude, sign);
-  }
+  // No product met yet means an exponent below all others and the value 0: the product is taken as it is.
+  const int exponent = std::max<int>(sum.exponent, log.exponent);
+  const std::int64_t magnitude = (lf << lf_up_) >> std::min(lf_down_ + exponent - log.exponent, far_right);
+  const std::int64_t sum_sign = mask(sum.value < 0);
+  const std::int64_t sum_magnitude = negate(sum.value, sum_sign) >> std::min(exponent - sum.exponent, far_right);
+  const std::int64_t value = negate(sum_magnitude, sum_sign) + negate(magnitude, mask(negative));
   const std::int64_t fitting = std::clamp(value, -max_ - 1, max_);
   events.saturations += static_cast<std::uint64_t>(fitting != value);
   return {static_cast<std::int32_t>(fitting), static_cast<std::int16_t>(exponent), false};

@@ -20,8 +20,10 @@ using workloads::LayerGeometry;
 using workloads::LayerKind;
 using workloads::MatrixPlaces;
 
-FormatFields to_fields(const formats::LpFormat& format) {
-  return {format.n, format.es, format.rs, format.regime == formats::Regime::bounded ? 0 : 1, format.sf_q8};
+FormatFields to_fields(const formats::TensorFormat& format) {
+  return {format.n,     format.es,
+          format.rs,    format.regime == formats::Regime::bounded ? 0 : 1,
+          format.sf_q8, static_cast<std::int64_t>(format.family)};
 }
 
 hw::LayerOp to_op(LayerKind kind) {
@@ -207,7 +209,7 @@ class LayerCompiler {
     }
   }
 
-  void require_bytes(const formats::LpFormat& format, const char* what) const {
+  void require_bytes(const formats::TensorFormat& format, const char* what) const {
     if (format.n != 8)
       throw MachineError(fmt::format("layer '{}': its {} has words of {} bits; the machine takes 8 here", layer_.name,
                                      what, format.n));
@@ -271,7 +273,7 @@ class LayerCompiler {
 
   void copy_box(const CopyBox& box) {
     const MapPlace* source = box.source == 0 ? places_.input : places_.addend;
-    const formats::LpFormat& format = box.source == 0 ? places_.input_format : places_.addend_format;
+    const formats::TensorFormat& format = box.source == 0 ? places_.input_format : places_.addend_format;
     require_bytes(format, "input");
     require_bytes(quantized_.output, "output");
     Descriptor d = common();

@@ -20,7 +20,7 @@ struct LayerPlaces {
   const MapPlace* addend = nullptr;      ///< Null if the layer has none.
   const MapPlace* stationary = nullptr;  ///< Null if the layer has none.
   const MapPlace* output = nullptr;
-  formats::LpFormat input_format, addend_format;
+  formats::TensorFormat input_format, addend_format;
 };
 
 /// Stores bytes that do not depend on the input and returns their address. `make` is called, if they are wanted, at

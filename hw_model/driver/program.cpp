@@ -196,7 +196,14 @@ class Compiler {
     places.output = &output;
     places.input_format = model_.operand_format(layer.input);
     check_widths(layer, quantized, places.input_format);
-    if (places.addend != nullptr) places.addend_format = model_.operand_format(layer.addend);
+    check_numbers(layer, places.input_format, "input");
+    check_numbers(layer, quantized.output, "output");
+    check_numbers(layer, quantized.encoded, "encoded words");
+    if (layer.uses_array()) check_numbers(layer, quantized.weight, "weights");
+    if (places.addend != nullptr) {
+      places.addend_format = model_.operand_format(layer.addend);
+      check_numbers(layer, places.addend_format, "addend");
+    }
     program_.descriptors.push_back(describe_layer(
         config_, layer, quantized, places, [&](std::int64_t size, const MakeBytes& make, const char* what) {
           return store(size, make, fmt::format("the {} of layer '{}'", what, layer.name));
@@ -204,7 +211,7 @@ class Compiler {
     program_.outputs.push_back(output);
   }
 
-  void check_widths(const Layer& layer, const QuantizedLayer& quantized, const formats::LpFormat& input) const {
+  void check_widths(const Layer& layer, const QuantizedLayer& quantized, const formats::TensorFormat& input) const {
     if (!layer.uses_array()) return;
     const auto refuse = [&](int bits, const char* what) {
       throw MachineError(
@@ -214,6 +221,14 @@ class Compiler {
     };
     if (!config_.takes(quantized.weight.n)) refuse(quantized.weight.n, "weights");
     if (!config_.takes_activations(input.n)) refuse(input.n, "activations");
+  }
+
+  void check_numbers(const Layer& layer, const formats::TensorFormat& format, const char* what) const {
+    const formats::NumberSystem numbers = config_.numbers();
+    if (contains(numbers, format)) return;
+    throw MachineError(fmt::format("layer '{}': {} are {}, but the machine computes with {} words (pe.datapath); quantize "
+                                   "with --numbers {}", layer.name, what, to_string(format), to_string(numbers),
+                                   to_string(numbers)));
   }
 
   /// Whether there are elements of a copy's map that no box fills; they must be zeros.
@@ -237,11 +252,6 @@ class Compiler {
 
 Program compile(const MachineConfig& config, const workloads::LayerGraph& graph, const lpq::QuantizedModel& model,
                 ProgramData data) {
-  if (config.datapath != hw::Datapath::lp && data == ProgramData::packed) {
-    throw MachineError(
-        "words are modelled of pe.datapath = lp only; of this machine cycles, traffic, area and energy: "
-        "--values off");
-  }
   return Compiler(config, graph, model, data).run();
 }
 

@@ -14,7 +14,7 @@ namespace {
 using lpq::QuantizedLayer;
 using workloads::Layer;
 
-LayerResult describe(const Layer& layer, const QuantizedLayer& quantized, const formats::LpFormat& input) {
+LayerResult describe(const Layer& layer, const QuantizedLayer& quantized, const formats::TensorFormat& input) {
   LayerResult result;
   result.name = layer.name;
   result.op = layer.op;

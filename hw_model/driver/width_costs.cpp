@@ -6,13 +6,12 @@
 namespace lpa::driver {
 namespace {
 
-/// Any formats of these widths.
-lpq::NetworkFormats formats_of(const workloads::LayerGraph& graph, int weight_bits) {
-  lpq::NetworkFormats formats;
-  formats.constants.resize(graph.constants.size());
-  formats.layers.resize(graph.layers.size());
-  for (lpq::LayerFormats& layer : formats.layers) layer.weight = {.n = weight_bits, .es = 0, .rs = weight_bits - 1};
-  return formats;
+/// Any formats of these widths that the machine has.
+lpq::NetworkFormats some_formats(const workloads::LayerGraph& graph, formats::NumberSystem numbers, int weight_bits) {
+  const formats::TensorFormat weight = formats_of(numbers, weight_bits).front();
+  const formats::TensorFormat other = formats_of(numbers, 8).front();
+  return {other, std::vector(graph.constants.size(), other),
+          std::vector(graph.layers.size(), lpq::LayerFormats{.weight = weight, .encoded = other, .output = other})};
 }
 
 }  // namespace
@@ -32,7 +31,7 @@ WidthCosts width_costs(const hw::MachineConfig& config, const workloads::LayerGr
   bool first = true;
   for (const int bits : {8, 4, 2}) {
     if (!config.takes(bits)) continue;
-    const lpq::QuantizedModel model = lpq::quantize(graph, formats_of(graph, bits));
+    const lpq::QuantizedModel model = lpq::quantize(graph, some_formats(graph, config.numbers(), bits));
     const RunResult result = run_images(config, graph, model, inputs, options, 1);
     for (std::size_t i = 0; i < graph.layers.size(); ++i) {
       const double spent = measure(result.layers[i]);

@@ -10,13 +10,29 @@ namespace {
 constexpr std::int64_t group_channels = 64;
 
 /// What of a format the array sees: the scale factor only moves the encoder's constant.
-std::array<std::int64_t, 4> shape(const FormatFields& f) {
-  return {f.bits, f.es, f.rs, f.regime};
+std::array<std::int64_t, 5> shape(const FormatFields& f) {
+  return {f.bits, f.es, f.rs, f.regime, f.family};
 }
 
-formats::LpFormat to_format(const FormatFields& f) {
-  return {static_cast<int>(f.bits), static_cast<int>(f.es), static_cast<int>(f.rs), 0,
-          f.regime == 0 ? formats::Regime::bounded : formats::Regime::terminated};
+formats::TensorFormat to_format(const FormatFields& f) {
+  formats::TensorFormat format(f.kind(), static_cast<int>(f.bits), static_cast<int>(f.es), 0);
+  format.rs = static_cast<int>(f.rs);
+  format.regime = f.regime == 0 ? formats::Regime::bounded : formats::Regime::terminated;
+  return format;
+}
+
+/// 10..0 of a format.
+std::uint8_t top_word(const FormatFields& f) {
+  return static_cast<std::uint8_t>(1u << (f.bits - 1));
+}
+
+std::uint32_t count_words(std::span<const std::uint8_t> words, std::uint8_t word) {
+  return static_cast<std::uint32_t>(std::ranges::count(words, word));
+}
+
+/// Those that are zero: a negative zero is.
+std::uint32_t count_zeros(std::span<const std::uint8_t> words, const FormatFields& f) {
+  return count_words(words, 0) + (formats::is_sign_magnitude(f.kind()) ? count_words(words, top_word(f)) : 0);
 }
 
 }  // namespace
@@ -96,7 +112,7 @@ void ArrayValues::load_tile(const TileCursor& tile) {
     }
     loaded.weights->set_row(static_cast<std::size_t>(k), first_channel(tile.visit()), row);
     loaded.nonzero[static_cast<std::size_t>(k)] +=
-        static_cast<std::uint32_t>(std::ssize(row) - std::ranges::count(row, 0));
+        static_cast<std::uint32_t>(row.size()) - count_zeros(row, tiling.d.weight);
   }
 }
 
@@ -153,7 +169,10 @@ void ArrayValues::extend_panel(const VisitCursor& visit, std::int64_t end) {
     panel_filled_ = 0;
   }
   if (end <= panel_filled_) return;
-  const auto nar = static_cast<std::uint8_t>(1u << (tiling.d.input.bits - 1));
+  const FormatFields& format = tiling.d.input;
+  const std::uint8_t top = top_word(format);
+  const bool top_is_nar = formats::has_nar(format.kind());
+  const std::uint8_t other_zero = formats::is_sign_magnitude(format.kind()) ? top : std::uint8_t{0};
   row_.resize(static_cast<std::size_t>(end - panel_filled_));
   for (std::int64_t k = 0; k < tiling.k; ++k) {
     read_row(pass, k, panel_filled_, end - panel_filled_);
@@ -162,8 +181,8 @@ void ArrayValues::extend_panel(const VisitCursor& visit, std::int64_t end) {
     const auto filled = static_cast<std::size_t>(panel_filled_), pitch = static_cast<std::size_t>(tiling.k);
     std::uint32_t* nonzero = nonzero_before_.data() + filled * pitch + static_cast<std::size_t>(k);
     for (std::size_t i = 0; i < row_.size(); ++i, nonzero += pitch) {
-      if (row_[i] == nar) ++nars_[filled + i];
-      nonzero[pitch] = nonzero[0] + static_cast<std::uint32_t>(row_[i] != 0);
+      if (row_[i] == top && top_is_nar) ++nars_[filled + i];
+      nonzero[pitch] = nonzero[0] + static_cast<std::uint32_t>(row_[i] != 0 && row_[i] != other_zero);
     }
   }
   panel_filled_ = end;

@@ -64,8 +64,9 @@ class ArrayValues {
   std::uint64_t count_active(std::int64_t first, std::int64_t count, const std::vector<std::uint32_t>& nonzero) const;
   void read_row(const Pass& pass, std::int64_t k, std::int64_t first, std::int64_t count);
 
-  using KernelKey = std::tuple<std::array<std::int64_t, 4>, std::array<std::int64_t, 4>, std::int64_t>;
-  using EncoderKey = std::tuple<std::array<std::int64_t, 4>, std::int64_t, std::int64_t, std::int64_t>;
+  using Shape = std::array<std::int64_t, 5>;
+  using KernelKey = std::tuple<Shape, Shape, std::int64_t>;
+  using EncoderKey = std::tuple<Shape, std::int64_t, std::int64_t, std::int64_t>;
 
   formats::Arithmetic arithmetic_;
   const FillLogic& weight_buffer_;

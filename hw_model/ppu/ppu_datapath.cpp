@@ -1,15 +1,16 @@
 #include "hw_model/ppu/ppu_datapath.h"
 
-#include <cmath>
 #include <utility>
 
 namespace lpa::hw {
 namespace {
 
-/// Sign-extends a word of `bits` bits.
-int to_integer(std::uint8_t word, std::int64_t bits) {
-  const int sign = 1 << (bits - 1);
-  return (word ^ sign) - sign;
+/// Ascends with the value of words.
+int order(std::uint8_t word, const FormatFields& format) {
+  const int sign = 1 << (format.bits - 1);
+  const bool negative = (word & sign) != 0;
+  if (formats::is_sign_magnitude(format.kind())) return negative ? sign - word : word;
+  return negative ? word - 2 * sign : word;
 }
 
 std::uint8_t nar_word(std::int64_t bits) {
@@ -63,13 +64,13 @@ PpuDatapath::Sum PpuDatapath::add_pair(std::uint8_t word, std::uint8_t residual)
 }
 
 std::uint8_t PpuDatapath::relu(std::uint8_t word) const {
-  return to_integer(word, output_.bits) < 0 && word != nar_word(output_.bits) ? std::uint8_t{0} : word;
+  return (word >> (output_.bits - 1) & 1) != 0 && word != nar_word(output_.bits) ? std::uint8_t{0} : word;
 }
 
 std::uint8_t PpuDatapath::max(std::uint8_t a, std::uint8_t b) const {
   const std::uint8_t nar = nar_word(input_.bits);
   if (a == nar || b == nar) return nar;
-  return to_integer(a, input_.bits) >= to_integer(b, input_.bits) ? a : b;
+  return order(a, input_) >= order(b, input_) ? a : b;
 }
 
 formats::Psum PpuDatapath::accumulate(const formats::Psum& sum, std::uint8_t word) {
@@ -83,8 +84,7 @@ std::uint8_t PpuDatapath::average(const formats::Psum& sum, int count) {
 const datapath::Encoder& PpuDatapath::encoder(int count) {
   const auto found = encoders_.find(count);
   if (found != encoders_.end()) return found->second;
-  const int log2_count = static_cast<int>(std::lround(std::log2(count) * (1 << ppu_log_bits)));
-  const int scale = log2_count - static_cast<int>(output_.sf);
+  const int scale = log2_of_integer(count) - static_cast<int>(output_.sf);
   return encoders_
       .emplace(count, datapath::Encoder::for_ppu(converters_.to_log, arithmetic_, to_word_format(output_), scale))
       .first->second;

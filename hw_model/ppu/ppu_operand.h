@@ -26,6 +26,9 @@ struct PpuOperand {
   bool nar = false;
 };
 
+/// log2 of an integer from 1 on, units of 2^-ppu_log_bits, rounded.
+int log2_of_integer(int number);
+
 /// A number format as the datapath's wires see it.
 datapath::WordFormat to_word_format(const FormatFields& format);
 

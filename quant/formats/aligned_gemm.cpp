@@ -12,6 +12,7 @@ namespace lpa::formats {
 namespace {
 
 constexpr int packed_shift = 8;
+constexpr int significand_mask = 127;
 
 BatchParameters make_parameters(const Arithmetic& arithmetic, const Accumulator& scalar, int lsb) {
   BatchParameters p;
@@ -38,7 +39,7 @@ BatchParameters make_parameters(const Arithmetic& arithmetic, const Accumulator&
 PackedOperand pack(const Operand& operand) {
   if (operand.nar) return packed_nar;
   if (operand.zero) return packed_zero;
-  return operand.log * (1 << packed_shift) + (operand.negative ? 1 : 0);
+  return operand.log * (1 << packed_shift) + (operand.significand - 1) * 2 + (operand.negative ? 1 : 0);
 }
 
 Operand unpack(PackedOperand packed) {
@@ -47,10 +48,11 @@ Operand unpack(PackedOperand packed) {
   return {.log = static_cast<std::int16_t>(packed >> packed_shift),
           .negative = (packed & 1) != 0,
           .zero = false,
-          .nar = false};
+          .nar = false,
+          .significand = static_cast<std::uint8_t>((packed >> 1 & significand_mask) + 1)};
 }
 
-std::array<PackedOperand, 256> pack_words(const LpFormat& format) {
+std::array<PackedOperand, 256> pack_words(const TensorFormat& format) {
   std::array<PackedOperand, 256> packed;
   packed.fill(packed_zero);
   for (int word = 0; word < format.word_count(); ++word) {
@@ -65,8 +67,10 @@ OperandPanel::OperandPanel(std::size_t depth, std::size_t positions)
       stride_((positions + row_multiple - 1) / row_multiple * row_multiple),
       data_(depth * stride_, packed_zero) {}
 
-BatchAccumulator::BatchAccumulator(const Arithmetic& arithmetic, int weight_bits, int lsb)
-    : scalar_(arithmetic, weight_bits, lsb), parameters_(make_parameters(arithmetic, scalar_, lsb)) {}
+BatchAccumulator::BatchAccumulator(const Arithmetic& arithmetic, int weight_bits, int lsb, bool linear)
+    : scalar_(arithmetic, weight_bits, lsb), parameters_(make_parameters(arithmetic, scalar_, lsb)) {
+  parameters_.vectorised = parameters_.vectorised && !linear;
+}
 
 void BatchAccumulator::mac_row(std::span<Psum> psums, std::span<const PackedOperand> row, const OperandPanel& panel,
                                AccumulateEvents* events) const {

@@ -11,8 +11,8 @@
 
 namespace lpa::formats {
 
-/// An Operand in one integer: log * 256 + negative; zero and NaR are logs far outside what words can hold, so that the
-/// sum of two packed operands tells everything about their product.
+/// An Operand in one integer: log * 256 + (significand - 1) * 2 + negative; zero and NaR are logs far outside what words can hold, so that the
+/// sum of two packed operands of LPs tells everything about their product.
 using PackedOperand = std::int32_t;
 inline constexpr PackedOperand packed_zero = -(1 << 26);
 inline constexpr PackedOperand packed_nar = 1 << 28;
@@ -21,7 +21,7 @@ PackedOperand pack(const Operand& operand);
 Operand unpack(PackedOperand packed);
 
 /// The packed operand of every word of a format of up to 8 bits; words the format does not have are zero.
-std::array<PackedOperand, 256> pack_words(const LpFormat& format);
+std::array<PackedOperand, 256> pack_words(const TensorFormat& format);
 
 /// Packed operands [depth][positions], rows padded with zeros to whole vectors. New panels are all zeros.
 class OperandPanel {
@@ -58,8 +58,8 @@ struct BatchParameters {
 /// Accumulator for many positions that share the other operand: equal to it in every bit and in every event.
 class BatchAccumulator {
  public:
-  /// As Accumulator's.
-  BatchAccumulator(const Arithmetic& arithmetic, int weight_bits, int lsb = 0);
+  /// As Accumulator's. `linear`: operands may be.
+  BatchAccumulator(const Arithmetic& arithmetic, int weight_bits, int lsb = 0, bool linear = false);
 
   /// psums[m] = mac(... mac(psums[m], row[0], panel[0][m]) ..., row[depth - 1], panel[depth - 1][m]) for every position
   /// m of the panel. A product is the same either way round: `row` may be the weights of an output channel and the

@@ -30,6 +30,19 @@ const std::vector<Quad>& q8_powers() {
   return powers;
 }
 
+/// 2^(i/256) times 2^15, rounded: the factors of a linear encoder.
+const std::array<double, q8_mask + 1>& q15_factors() {
+  static const auto factors = [] {
+    std::array<double, q8_mask + 1> all{};
+    for (int i = 0; i <= q8_mask; ++i) {
+      all.at(static_cast<std::size_t>(i)) =
+          std::round(std::ldexp(exp2_q15(i << (exp2_fraction_bits - q8_bits)).nearest, 15));
+    }
+    return all;
+  }();
+  return factors;
+}
+
 void require(const std::string& wrong) {
   if (!wrong.empty()) throw FormatError("arithmetic: " + wrong);
 }
@@ -115,14 +128,47 @@ std::string check(const Arithmetic& arithmetic) {
   return wrong;
 }
 
-Operand to_operand(const LpFormat& format, Word word) {
+namespace {
+
+/// A word that is not zero.
+Operand linear_operand(const TensorFormat& format, Word word) {
+  int exponent = 0;
+  // In [0.5, 1), with at most 8 bits.
+  const double fraction = std::frexp(unscaled_magnitude(format, word), &exponent);
+  constexpr int most_bits = 8;
+  auto significand = static_cast<unsigned>(std::ldexp(fraction, most_bits));
+  exponent -= most_bits;
+  const int zeros = std::countr_zero(significand);
+  significand >>= zeros;
+  return {.log = static_cast<std::int16_t>((exponent + zeros) * (1 << log_fraction_bits)),
+          .negative = format.order(word) < 0,
+          .zero = false,
+          .nar = false,
+          .significand = static_cast<std::uint8_t>(significand)};
+}
+
+}  // namespace
+
+Operand to_operand(const TensorFormat& format, Word word) {
   if (format.n > 8) throw FormatError(fmt::format("format {}: n must be at most 8 for an operand", to_string(format)));
   if (word == format.zero_word()) return {};
-  if (word == format.nar_word()) return {.log = 0, .negative = false, .zero = false, .nar = true};
-  return {.log = static_cast<std::int16_t>(log2_q14(format, word) >> (14 - log_fraction_bits)),
+  if (word == format.nar_word() && format.has_nar()) return {.log = 0, .negative = false, .zero = false, .nar = true};
+  if (format.linear()) return unscaled_magnitude(format, word) == 0 ? Operand{} : linear_operand(format, word);
+  return {.log = static_cast<std::int16_t>(log2_q14(format.lp(), word) >> (14 - log_fraction_bits)),
           .negative = word > format.nar_word(),
           .zero = false,
           .nar = false};
+}
+
+int least_product_exponent(const TensorFormat& weight, const TensorFormat& activation) {
+  const auto least = [](const TensorFormat& format) {
+    int exponent = std::numeric_limits<int>::max();
+    for (Word word = 1; word < format.nar_word(); ++word) {
+      exponent = std::min(exponent, to_operand(format, word).log >> log_fraction_bits);
+    }
+    return exponent;
+  };
+  return least(weight) + least(activation);
 }
 
 BiasTerm to_bias_term(double value, int scale_q8) {
@@ -177,8 +223,15 @@ Psum Accumulator::mac(const Psum& psum, const Operand& weight, const Operand& ac
     return not_a_real(arithmetic_);
   }
   if (weight.zero || activation.zero) return psum;
+  const int log = weight.log + activation.log;
+  const bool negative = weight.negative != activation.negative;
+  const int significand = weight.significand * activation.significand;
+  if (significand != 1 && !psum.nar) {
+    const std::int64_t magnitude = scale_magnitude(significand, (log >> log_fraction_bits) - lsb_);
+    return {saturate(psum.value + (negative ? -magnitude : magnitude), total_bits_, events), psum.exponent, false};
+  }
   constexpr int to_q8 = 1 << (q8_bits - log_fraction_bits);
-  return add(psum, (weight.log + activation.log) * to_q8, weight.negative != activation.negative, events);
+  return add(psum, log * to_q8, negative, events);
 }
 
 Psum Accumulator::add(const Psum& psum, std::int32_t log_q8, bool negative, AccumulateEvents* events) const {
@@ -204,12 +257,19 @@ int log2_q8(int count) {
   return static_cast<int>(round(log2(Quad(count)) * 256).convert_to<double>());
 }
 
-std::int32_t scaled_log_q8(const LpFormat& format, const Operand& operand) {
-  return operand.log * (1 << (q8_bits - log_fraction_bits)) - format.sf_q8;
+std::int32_t scaled_log_q8(const TensorFormat& format, const Operand& operand) {
+  static const auto significand_logs = [] {
+    std::array<std::int32_t, 256> logs{};
+    for (int i = 1; i < 256; ++i) logs.at(static_cast<std::size_t>(i)) = log2_q8(i);
+    return logs;
+  }();
+  const std::int32_t significand = significand_logs[operand.significand];
+  return operand.log * (1 << (q8_bits - log_fraction_bits)) + significand - format.sf_q8;
 }
 
-PsumEncoder::PsumEncoder(const Arithmetic& arithmetic, const LpFormat& output, int weight_bits, int lsb, int scale_q8)
-    : output_(output), log_bits_(arithmetic.encoder_log_bits) {
+PsumEncoder::PsumEncoder(const Arithmetic& arithmetic, const TensorFormat& output, int weight_bits, int lsb,
+                         int scale_q8)
+    : output_(output), log_bits_(arithmetic.encoder_log_bits), scale_q8_(scale_q8) {
   require(check(arithmetic));
   require_weight_bits(weight_bits);
   if (const std::string wrong = check(output); !wrong.empty()) throw FormatError("output format: " + wrong);
@@ -227,27 +287,70 @@ PsumEncoder::PsumEncoder(const Arithmetic& arithmetic, const LpFormat& output, i
     log_table_[i] = log_entry(static_cast<int>(i), log_bits_) << (work_bits - log_bits_);
   }
 
+  if (output.linear()) {
+    multiplies_ = !aligned;
+    TensorFormat unscaled = output;
+    unscaled.sf_q8 = 0;
+    nearest_.emplace(number_format(unscaled));
+    sign_bit_ = output.sign_magnitude() ? output.nar_word() : 0;
+  }
+  // A posit other than 0 is never rounded to 0.
+  const bool posit = output.family == Family::posit;
+  make_cells(output.linear() ? linear_limits() : log_limits(), posit || (!output.linear() && !arithmetic.flush));
+}
+
+PsumEncoder::Limits PsumEncoder::log_limits() const {
   // Twice a word's log2 lies on a grid of 2^-15 at the finest; on the working grid a limit between two words becomes
   // the smallest value that takes the upper one.
   constexpr int fine_bits = 15;
-  const auto first_at = [work_bits](std::int64_t limit_q15, bool tie_rounds_up) {
-    const int shift = fine_bits - work_bits;
+  const auto first_at = [this](std::int64_t limit_q15, bool tie_rounds_up) {
+    const int shift = fine_bits - work_bits_;
     const std::int64_t below = limit_q15 >> shift;
     const bool on_grid = (below << shift) == limit_q15;
     return static_cast<std::int32_t>(on_grid && tie_rounds_up ? below : below + 1);
   };
-  const Word minpos = output.minpos_word();
-  const std::int64_t smallest_q15 = std::int64_t{2} * log2_q14(output, minpos);
-  std::vector<std::int32_t> limits{first_at(smallest_q15 - (1 << fine_bits), true)};
-  for (int word = minpos; word < output.maxpos_word(); ++word) {
+  const LpFormat lp = output_.lp();
+  const std::int64_t smallest_q15 = std::int64_t{2} * log2_q14(lp, lp.minpos_word());
+  Limits limits{{first_at(smallest_q15 - (1 << fine_bits), true)}, {lp.minpos_word()}};
+  for (int word = lp.minpos_word(); word < lp.maxpos_word(); ++word) {
     const auto upper = static_cast<Word>(word + 1);
-    const std::int64_t middle_q15 = log2_q14(output, static_cast<Word>(word)) + log2_q14(output, upper);
-    limits.push_back(first_at(middle_q15, upper % 2 == 0));
+    const std::int64_t middle_q15 = log2_q14(lp, static_cast<Word>(word)) + log2_q14(lp, upper);
+    limits.logs.push_back(first_at(middle_q15, upper % 2 == 0));
+    limits.words.push_back(upper);
   }
-  make_cells(limits, arithmetic.flush);
+  return limits;
 }
 
-void PsumEncoder::make_cells(const std::vector<std::int32_t>& limits, bool flush) {
+PsumEncoder::Limits PsumEncoder::linear_limits() const {
+  Limits limits;
+  const auto value = [this](std::int64_t log) {
+    return nearest_->quantize(std::exp2(std::ldexp(static_cast<double>(log), -work_bits_)));
+  };
+  const double largest = largest_magnitude(output_);
+  const auto ceil_log = [this](double x) { return static_cast<std::int64_t>(std::ceil(std::ldexp(std::log2(x), work_bits_))); };
+  std::int64_t last = ceil_log(smallest_magnitude(output_)) - 2 * (1 << work_bits_);
+  double reached = value(last);  // What rounding does not take to zero: of a posit the smallest magnitude.
+  if (reached != 0) {
+    limits.logs.push_back(static_cast<std::int32_t>(last));
+    limits.words.push_back((*nearest_)(reached));
+  }
+  // The words have rising limits: of the logs that take a larger one than the last, the least.
+  for (std::int64_t high = ceil_log(largest); reached < largest;) {
+    std::int64_t low = last, up = high;
+    while (up - low > 1) {
+      const std::int64_t middle = (low + up) / 2;
+      (value(middle) > reached ? up : low) = middle;
+    }
+    last = up;
+    reached = value(up);
+    limits.logs.push_back(static_cast<std::int32_t>(up));
+    limits.words.push_back((*nearest_)(reached));
+  }
+  return limits;
+}
+
+void PsumEncoder::make_cells(const Limits& all, bool least_is_limitless) {
+  const std::vector<std::int32_t>& limits = all.logs;
   std::int32_t spacing = 1 << work_bits_;
   for (std::size_t i = 1; i < limits.size(); ++i) spacing = std::min(spacing, limits[i] - limits[i - 1]);
   const std::int32_t length =
@@ -255,30 +358,40 @@ void PsumEncoder::make_cells(const std::vector<std::int32_t>& limits, bool flush
   cell_bits_ = std::countr_zero(static_cast<std::uint32_t>(length));
   first_log_ = limits.front() - length;
   const auto word = [&](std::size_t reached) {
-    return reached == 0 ? output_.zero_word() : static_cast<Word>(output_.minpos_word() + reached - 1);
+    return reached == 0 ? output_.zero_word() : all.words[reached - 1];
   };
   std::size_t reached = 0;
   for (std::int32_t start = first_log_; start <= limits.back(); start += length) {
     while (reached < limits.size() && limits[reached] <= start) ++reached;
     const bool more = reached < limits.size() && limits[reached] < start + length;
-    const Word below = word(reached == 0 && !flush ? 1 : reached);
+    const Word below = word(reached == 0 && least_is_limitless ? 1 : reached);
     cells_.push_back(more ? Cell{limits[reached], below, word(reached + 1)} : Cell{start, below, below});
   }
   word_mask_ = output_.word_count() - 1;
 }
 
-PsumEncoder PsumEncoder::for_ppu(const Arithmetic& arithmetic, const LpFormat& output, int scale_q8) {
+PsumEncoder PsumEncoder::for_ppu(const Arithmetic& arithmetic, const TensorFormat& output, int scale_q8) {
   return {ppu_arithmetic(arithmetic), output, 8, 0, scale_q8};
 }
 
 Word PsumEncoder::operator()(const Psum& psum, int channel_scale_q8) const {
   if (psum.nar) return output_.nar_word();
   if (psum.value == 0) return output_.zero_word();
+  if (multiplies_) return multiplied(psum, scale_q8_ + channel_scale_q8);
   const std::int32_t sign = psum.value < 0 ? -1 : 0;
   const auto magnitude = static_cast<std::uint32_t>((std::int64_t{psum.value} ^ sign) - sign);
   const int exponent = exponent_offset_ + (exponent_used_ ? psum.exponent : 0);
   const std::int32_t scale = scale_ + channel_scale_q8 * (1 << (work_bits_ - q8_bits));
   return from_work_log(sign, work_log(magnitude) + exponent * (1 << work_bits_) - scale);
+}
+
+Word PsumEncoder::multiplied(const Psum& psum, std::int32_t scale_q8) const {
+  constexpr int factor_bits = 15;
+  constexpr int far = 500;  // Beyond every word of every format.
+  const std::int32_t log = -scale_q8;
+  const double factor = q15_factors()[static_cast<std::size_t>(log & q8_mask)];
+  const int exponent = std::clamp((log >> q8_bits) + exponent_offset_, -far, far);
+  return (*nearest_)(std::ldexp(psum.value * factor, exponent - factor_bits));  // Exact: 32 bits times 16.
 }
 
 }  // namespace lpa::formats

@@ -6,11 +6,13 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "quant/formats/lp_format.h"
+#include "quant/formats/tensor_format.h"
 
 namespace lpa::formats {
 
@@ -58,17 +60,19 @@ Arithmetic arithmetic_preset(std::string_view name);
 /// What is wrong with the parameters, as one line that names the field and its legal range; empty if nothing is.
 std::string check(const Arithmetic& arithmetic);
 
-/// A decoded operand: log2|x| + sf in units of 2^-6, beside its flags. A zero or NaR has log = 0, negative = false.
+/// A decoded operand without its scale factor: significand * 2^(log / 2^6), beside its flags. The significand of an LP
+/// is 1; the logarithm of all others is a whole number. A zero or NaR has log = 0, negative = false.
 struct Operand {
   std::int16_t log = 0;
   bool negative = false;
   bool zero = true;
   bool nar = false;
+  std::uint8_t significand = 1;  ///< 1..128
   friend bool operator==(const Operand&, const Operand&) = default;
 };
 
 /// Decodes a word of a format of up to 8 bits.
-Operand to_operand(const LpFormat& format, Word word);
+Operand to_operand(const TensorFormat& format, Word word);
 
 /// A partial sum. Aligned: value * 2^(exponent - fraction_bits). Fixed: value * 2^lsb, exponent unused (0).
 struct Psum {
@@ -92,6 +96,9 @@ struct BiasTerm {
 /// 2^-1000, gives {0, 0}. Throws FormatError if not finite or not below 2^1001.
 BiasTerm to_bias_term(double value, int scale_q8);
 
+/// Exponent of the least bit that a product of these linear formats can have.
+int least_product_exponent(const TensorFormat& weight, const TensorFormat& activation);
+
 struct AccumulateEvents {
   std::uint64_t saturations = 0;   ///< Additions whose result did not fit.
   std::uint64_t nar_products = 0;  ///< Products with a NaR operand.
@@ -106,6 +113,8 @@ struct AccumulateEvents {
 ///   sign is applied; the two's complement sum saturates at integer_bits + fraction_bits bits. The first product is no
 ///   exception. An empty sum has Psum::no_exponent, which is below every exponent.
 /// - Fixed: the magnitude floor(lf * 2^(E - lf_bits - lsb)) is added with its sign, saturating at fixed_bits bits.
+/// - Linear operands, which fixed sums alone take: a product is +-s * 2^E, s that of the significands, and the magnitude
+///   floor(s * 2^(E - lsb)) is added.
 /// - NaR: once an operand is NaR, the sum is {0, no_exponent (fixed: 0), nar} whatever follows.
 class Accumulator {
  public:
@@ -128,6 +137,7 @@ class Accumulator {
   /// The integer part of the log is the product's exponent; its fraction indexes the log-linear converter.
   Psum add(const Psum& psum, std::int32_t log_q8, bool negative, AccumulateEvents* events = nullptr) const;
 
+  bool fixed() const { return arithmetic_.psum == PsumKind::fixed; }
   int fraction_bits() const { return fraction_bits_; }
   int total_bits() const { return total_bits_; }
   /// Linear value of 2^(i/256), i = 0..255, with lf_bits fraction bits. Decoded words reach every fourth entry only.
@@ -144,23 +154,29 @@ class Accumulator {
 /// log2(count) in units of 2^-8, rounded to nearest: how an average pool divides, as part of the encoder's scale.
 int log2_q8(int count);
 
-/// log2|x| of a real operand of the format, sf subtracted, in units of 2^-8: an operand of the PPU's adder.
-std::int32_t scaled_log_q8(const LpFormat& format, const Operand& operand);
+/// log2|x| of a real operand of the format, sf subtracted, in units of 2^-8 (that of a significand rounded to nearest):
+/// an operand of the PPU's adder.
+std::int32_t scaled_log_q8(const TensorFormat& format, const Operand& operand);
 
-/// The encoder: psum -> leading one -> linear-log table -> subtract the scale -> round to nearest in log2 (ties to
+/// The encoder, of an LP: psum -> leading one -> linear-log table -> subtract the scale -> round to nearest in log2 (ties to
 /// even), saturate, flush -> word.
 ///
 /// The magnitude's bits below the leading one are truncated to log_bits bits, which index a table of log2(1.f)
 /// correctly rounded to log_bits fraction bits. The word's log2 + sf is the psum's log2 minus the scale: sf_weight +
 /// sf_activation - sf_output for a layer, in units of 2^-8; all its bits take part in the rounding. A zero sum gives
 /// zero, NaR gives NaR.
+///
+/// Of a linear format the encoder behind an array multiplies instead: |sum| times 2^(i/256) with 15 fraction bits,
+/// rounded to nearest, i the fraction of the negated scale; and gives the word that is nearest to the product by the
+/// format's own rule. The post-processing unit's goes by logarithms there too, and gives the word that is nearest to
+/// 2^log.
 class PsumEncoder {
  public:
   /// weight_bits chooses the lane's widths, lsb is that of a fixed sum. Throws FormatError on bad parameters.
-  PsumEncoder(const Arithmetic& arithmetic, const LpFormat& output, int weight_bits, int lsb, int scale_q8);
+  PsumEncoder(const Arithmetic& arithmetic, const TensorFormat& output, int weight_bits, int lsb, int scale_q8);
 
   /// The encoder behind the post-processing unit's adder.
-  static PsumEncoder for_ppu(const Arithmetic& arithmetic, const LpFormat& output, int scale_q8);
+  static PsumEncoder for_ppu(const Arithmetic& arithmetic, const TensorFormat& output, int scale_q8);
   /// `channel_scale_q8` is added to the scale: what the output channel's sf_weight exceeds the layer's by.
   Word operator()(const Psum& psum, int channel_scale_q8 = 0) const;
 
@@ -173,6 +189,7 @@ class PsumEncoder {
   std::int32_t magnitude_log_q8(std::uint32_t magnitude) const { return work_log(magnitude) >> (work_bits_ - 8); }
 
  private:
+  Word multiplied(const Psum& psum, std::int32_t scale_q8) const;
   /// log2 of an integer that is not 0, with work_bits_ fraction bits.
   std::int32_t work_log(std::uint32_t magnitude) const {
     const int leading = 31 - std::countl_zero(magnitude);
@@ -185,12 +202,19 @@ class PsumEncoder {
     const int last = static_cast<int>(cells_.size()) - 1;
     const Cell& cell = cells_[static_cast<std::size_t>(std::clamp((log - first_log_) >> cell_bits_, 0, last))];
     const int word = log >= cell.limit ? cell.above : cell.below;
+    if (sign_bit_ != 0) return static_cast<Word>(word == 0 ? 0 : word | (sign & sign_bit_));
     return static_cast<Word>(((word ^ sign) - sign) & word_mask_);
   }
-  /// `limits`: the least log of each positive word from minpos on, ascending. Without flush minpos has none.
-  void make_cells(const std::vector<std::int32_t>& limits, bool flush);
+  /// The positive words in ascending order of magnitude, each with the least log that takes it.
+  struct Limits {
+    std::vector<std::int32_t> logs;
+    std::vector<Word> words;
+  };
+  Limits log_limits() const;
+  Limits linear_limits() const;
+  void make_cells(const Limits& limits, bool least_is_limitless);
 
-  LpFormat output_;
+  TensorFormat output_;
   int log_bits_;
   int work_bits_ = 8;        ///< Fraction bits of the logs below.
   int exponent_offset_ = 0;  ///< Exponent of a sum's least bit, but for the sum's own exponent.
@@ -207,6 +231,11 @@ class PsumEncoder {
   std::int32_t first_log_ = 0;
   std::vector<Cell> cells_;
   int word_mask_ = 0;
+  int sign_bit_ = 0;  ///< Of sign and magnitude; 0 for two's complement.
+
+  bool multiplies_ = false;
+  std::int32_t scale_q8_ = 0;
+  std::optional<NumberEncoder> nearest_;  ///< Of a linear format, without its scale.
 };
 
 }  // namespace lpa::formats

@@ -20,7 +20,7 @@ std::size_t padded(std::size_t lanes) {
 
 }  // namespace
 
-GemmKernel::GemmKernel(const Arithmetic& arithmetic, const LpFormat& weight, const LpFormat& activation, int lsb)
+GemmKernel::GemmKernel(const Arithmetic& arithmetic, const TensorFormat& weight, const TensorFormat& activation, int lsb)
     : plan_(std::make_shared<const GemmPlan>(arithmetic, weight, activation, lsb)) {}
 
 std::string_view GemmKernel::name() const {
@@ -92,8 +92,9 @@ void GemmOperands::set_words(std::size_t k, std::size_t first, std::span<const W
 void GemmOperands::set_words(std::size_t k, std::size_t first, std::span<const std::uint8_t> words) {
   require_fit(k, first, words.size());
   const bool weights = side_ == Side::weights;
-  const LpFormat& format = weights ? plan_->weight_format : plan_->activation_format;
+  const TensorFormat& format = weights ? plan_->weight_format : plan_->activation_format;
   const auto mask = static_cast<std::uint8_t>(format.word_count() - 1);
+  const GemmCode& code = weights ? plan_->weight_code : plan_->activation_code;
   const std::span<std::uint8_t> row(words_.data() + k * lanes_ + first, words.size());
   std::size_t chunk_lane = k / gemm_chunk * padded(lanes_) + first;
   if (!weight_sums_.empty()) {
@@ -106,7 +107,7 @@ void GemmOperands::set_words(std::size_t k, std::size_t first, std::span<const s
   std::uint8_t largest = 0;
   for (std::size_t i = 0; i < words.size(); ++i) {
     row[i] = words[i] & mask;
-    largest = std::max(largest, GemmPlan::code(row[i], mask));
+    largest = std::max(largest, code(row[i]));
   }
   if (!magnitude_sums_.empty()) {
     for (const std::uint8_t word : row) magnitude_sums_[chunk_lane++] += plan_->weight_magnitudes.of_word[word];

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "quant/formats/arithmetic.h"
-#include "quant/formats/lp_format.h"
+#include "quant/formats/tensor_format.h"
 
 namespace lpa::formats {
 
@@ -27,8 +27,8 @@ class GemmPanel;
 class GemmKernel {
  public:
   /// `lsb`: as Accumulator's. Throws FormatError on bad parameters; `weight.n` must be 2, 4 or 8, `activation.n` at
-  /// most 8.
-  GemmKernel(const Arithmetic& arithmetic, const LpFormat& weight, const LpFormat& activation, int lsb = 0);
+  /// most 8; linear formats need fixed sums and meet no lp.
+  GemmKernel(const Arithmetic& arithmetic, const TensorFormat& weight, const TensorFormat& activation, int lsb = 0);
 
   /// Which kernel runs, for reports: "ordered" is the one that is right for everything.
   std::string_view name() const;

@@ -5,6 +5,9 @@
 #include <cmath>
 #include <limits>
 
+#include <fmt/format.h>
+
+#include "quant/formats/format_error.h"
 #include "quant/formats/gemm_layout.h"
 
 namespace lpa::formats {
@@ -15,15 +18,19 @@ constexpr double log_unit = 1.0 / (1 << log_fraction_bits);
 /// A product's real magnitude is worked out in doubles.
 constexpr double rounding_slack = 1 + 1e-9;
 
-GemmMagnitudes magnitudes(const LpFormat& format) {
+double real_magnitude(const Operand& operand) {
+  return operand.significand * std::exp2(operand.log * log_unit);
+}
+
+GemmMagnitudes magnitudes(const TensorFormat& format) {
   GemmMagnitudes all;
-  const auto mask = static_cast<std::uint8_t>(format.word_count() - 1);
+  const GemmCode code_of(format);
   for (int word = 0; word < format.word_count(); ++word) {
     const Operand operand = to_operand(format, static_cast<Word>(word));
     if (operand.zero || operand.nar) continue;
-    const double magnitude = std::exp2(operand.log * log_unit);
+    const double magnitude = real_magnitude(operand);
     all.of_word.at(static_cast<std::size_t>(word)) = magnitude;
-    double& of_code = all.up_to_code.at(GemmPlan::code(static_cast<std::uint8_t>(word), mask));
+    double& of_code = all.up_to_code.at(code_of(static_cast<std::uint8_t>(word)));
     of_code = std::max(of_code, magnitude);
   }
   for (std::size_t code = 1; code < all.up_to_code.size(); ++code) {
@@ -50,6 +57,37 @@ class GemmPlan::Products {
   static constexpr std::int32_t too_large = std::numeric_limits<std::int32_t>::min();
 
   explicit Products(const GemmPlan& plan) : products_(std::size_t{256} * 256) {
+    if (plan.linear) {
+      multiply(plan);
+    } else {
+      add_logs(plan);
+    }
+  }
+
+  /// By weight; with NaR: 0.
+  const std::int32_t* row(std::size_t activation) const { return products_.data() + activation * 256; }
+  /// The product if it fits in a sum; else 0, which stands for anything.
+  std::int32_t operator()(std::size_t weight, std::size_t activation) const {
+    const std::int32_t product = row(activation)[weight];
+    return product == too_large ? 0 : product;
+  }
+
+ private:
+  void multiply(const GemmPlan& plan) {
+    std::int32_t* to = products_.data();
+    for (std::size_t a = 0; a < 256; ++a) {
+      const Operand activation = unpack(plan.activation_operands[a]);
+      for (std::size_t w = 0; w < 256; ++w) {
+        AccumulateEvents events;
+        const Psum sum = plan.batch.scalar().mac({0, 0, false}, unpack(plan.weight_operands[w]), activation, &events);
+        // Kernels need not have the words that no encoder makes.
+        const bool made = w != plan.weight_format.nar_word() && a != plan.activation_format.nar_word();
+        *to++ = sum.nar ? 0 : events.saturations != 0 || !made ? too_large : sum.value;
+      }
+    }
+  }
+
+  void add_logs(const GemmPlan& plan) {
     // A product's magnitude depends on the sum of the logs only.
     std::array<Operand, 256> weights, activations;
     std::transform(plan.weight_operands.begin(), plan.weight_operands.end(), weights.begin(), unpack);
@@ -75,32 +113,31 @@ class GemmPlan::Products {
     }
   }
 
-  /// By weight; with NaR: 0.
-  const std::int32_t* row(std::size_t activation) const { return products_.data() + activation * 256; }
-  /// The product if it fits in a sum; else 0, which stands for anything.
-  std::int32_t operator()(std::size_t weight, std::size_t activation) const {
-    const std::int32_t product = row(activation)[weight];
-    return product == too_large ? 0 : product;
-  }
-
- private:
   std::vector<std::int32_t> products_;
 };
 
-GemmPlan::GemmPlan(const Arithmetic& arithmetic, const LpFormat& weight, const LpFormat& activation, int lsb)
-    : batch(arithmetic, weight.n, lsb),
+GemmPlan::GemmPlan(const Arithmetic& arithmetic, const TensorFormat& weight, const TensorFormat& activation, int lsb)
+    : linear(weight.linear()),
+      batch(arithmetic, weight.n, lsb, linear),
       weight_format(weight),
       activation_format(activation),
       weight_operands(pack_words(weight)),
       activation_operands(pack_words(activation)),
+      weight_code(weight),
+      activation_code(activation),
       weight_magnitudes(magnitudes(weight)),
       activation_magnitudes(magnitudes(activation)) {
+  if (weight.linear() != activation.linear() || (linear && arithmetic.psum != PsumKind::fixed)) {
+    throw FormatError(fmt::format("products of {} and {} in {} sums: linear words are multiplied by linear ones and "
+                                  "added in fixed sums", to_string(weight), to_string(activation),
+                                  arithmetic.psum == PsumKind::fixed ? "fixed" : "aligned"));
+  }
   use_ordered();
   const GemmTileSet& set = gemm_tile_set();
   if (arithmetic.psum != PsumKind::fixed || set.floats.empty()) return;
 
   limit = (std::uint32_t{1} << (arithmetic.fixed_bits - 1)) - 1;
-  product_scale = std::ldexp(converter_excess(arithmetic, batch.scalar()) * rounding_slack, -lsb);
+  product_scale = std::ldexp(linear ? 1 : converter_excess(arithmetic, batch.scalar()) * rounding_slack, -lsb);
   const Products products(*this);
   if (weight.n == 2) {
     use_ternary(products, set);
@@ -142,7 +179,7 @@ void GemmPlan::use_floats(const Arithmetic& arithmetic, int lsb, std::span<const
     for (std::size_t word = 0; word < operands.size(); ++word) {
       const Operand operand = unpack(operands[word]);
       if (operand.zero || operand.nar) continue;
-      const double magnitude = std::exp2(operand.log * log_unit + shift);
+      const double magnitude = std::ldexp(real_magnitude(operand), shift);
       result.table[0][word] =
           std::bit_cast<std::uint32_t>(static_cast<float>(operand.negative ? -magnitude : magnitude));
     }
@@ -150,10 +187,11 @@ void GemmPlan::use_floats(const Arithmetic& arithmetic, int lsb, std::span<const
   };
   weight_form = form(weight_operands, 0);
   panel_form = form(activation_operands, -lsb);
+  // Products of significands are exact.
   constexpr int float_fraction_bits = 23;
   const int unit = float_fraction_bits - arithmetic.lf_bits;
-  rounding_ = std::uint32_t{1} << (unit - 1);
-  mask_ = ~((std::uint32_t{1} << unit) - 1);
+  rounding_ = linear ? 0 : std::uint32_t{1} << (unit - 1);
+  mask_ = linear ? ~std::uint32_t{0} : ~((std::uint32_t{1} << unit) - 1);
   shapes_[0] = shapes;
 }
 
@@ -167,7 +205,7 @@ void GemmPlan::use_table(const Products& products, const GemmTileSet& set) {
     if (word == nar) continue;
     // A table of magnitudes takes its sign from the weight's, which must not be 0 then.
     const bool negative = word > nar;
-    const std::uint32_t signed_code = code(static_cast<std::uint8_t>(word), mask) | (negative ? 0x80u : 0x08u);
+    const std::uint32_t signed_code = weight_code(static_cast<std::uint8_t>(word)) | (negative ? 0x80u : 0x08u);
     weight_form.table[0][word] = set.table_entries == 16 ? word : signed_code;
   }
   panel_form = {.element_bytes = 2, .interleave = 1, .planes = 1, .table = {}};
@@ -215,7 +253,7 @@ void GemmPlan::use_ternary(const Products& products, const GemmTileSet& set) {
   const auto mask = static_cast<std::uint8_t>(activation_format.word_count() - 1);
   digits_of_code_.fill(1);
   for (std::size_t word = 0; word <= mask; ++word) {
-    std::uint8_t& of_code = digits_of_code_[code(static_cast<std::uint8_t>(word), mask)];
+    std::uint8_t& of_code = digits_of_code_[activation_code(static_cast<std::uint8_t>(word))];
     of_code = std::max(of_code, digits[word]);
   }
   for (std::size_t i = 1; i < digits_of_code_.size(); ++i) {
@@ -284,7 +322,7 @@ bool GemmPlan::right(const Products& products, const GemmTileShape& shape, std::
       if (!shape.run(tile)) return false;
       for (std::size_t i = 0; i < shape.positions && m + i < activations; ++i) {
         const auto activation = static_cast<std::uint8_t>(m + i);
-        if (digits != 0 && digits_of_code_[code(activation, static_cast<std::uint8_t>(activations - 1))] > digits) {
+        if (digits != 0 && digits_of_code_[activation_code(activation)] > digits) {
           continue;
         }
         const std::int32_t* const expected = products.row(m + i) + n;

@@ -12,7 +12,7 @@
 #include "quant/formats/aligned_gemm.h"
 #include "quant/formats/arithmetic.h"
 #include "quant/formats/gemm_tiles.h"
-#include "quant/formats/lp_format.h"
+#include "quant/formats/tensor_format.h"
 
 namespace lpa::formats {
 
@@ -29,6 +29,23 @@ struct alignas(64) GemmTableRow {
   std::array<std::int32_t, 16> product{};
 };
 
+/// A word's place among the magnitudes of a format, +-x -> x; 10..0 is the largest.
+class GemmCode {
+ public:
+  explicit GemmCode(const TensorFormat& format)
+      : mask_(static_cast<std::uint8_t>(format.word_count() - 1)),
+        top_(static_cast<std::uint8_t>(format.nar_word())),
+        flip_(format.sign_magnitude() ? 0 : mask_),
+        add_(format.sign_magnitude() ? top_ : std::uint8_t{1}) {}
+  std::uint8_t operator()(std::uint8_t word) const {
+    const auto negated = static_cast<std::uint8_t>(((word ^ flip_) + add_) & mask_);
+    return word > top_ ? negated : word;
+  }
+
+ private:
+  std::uint8_t mask_, top_, flip_, add_;
+};
+
 /// Words of a format in order of magnitude: the code of -x is that of x.
 struct GemmMagnitudes {
   std::array<double, 256> of_word{};     ///< 2^log, zero for zero and NaR.
@@ -36,12 +53,7 @@ struct GemmMagnitudes {
 };
 
 struct GemmPlan {
-  GemmPlan(const Arithmetic& arithmetic, const LpFormat& weight, const LpFormat& activation, int lsb);
-
-  /// +-x -> x for the words of a format; NaR is the largest.
-  static std::uint8_t code(std::uint8_t word, std::uint8_t mask) {
-    return std::min(word, static_cast<std::uint8_t>((0 - word) & mask));
-  }
+  GemmPlan(const Arithmetic& arithmetic, const TensorFormat& weight, const TensorFormat& activation, int lsb);
 
   /// The shapes for a panel whose largest code is this.
   std::span<const GemmTileShape> shapes(std::uint8_t largest_code) const {
@@ -54,11 +66,13 @@ struct GemmPlan {
 
   static constexpr std::string_view ordered_name = "ordered";
 
+  bool linear;  ///< Both formats are.
   BatchAccumulator batch;
-  LpFormat weight_format, activation_format;
+  TensorFormat weight_format, activation_format;
   std::array<PackedOperand, 256> weight_operands, activation_operands;
   std::string_view name = ordered_name;
   GemmForm weight_form, panel_form;
+  GemmCode weight_code, activation_code;
   GemmMagnitudes weight_magnitudes, activation_magnitudes;
   double product_scale = 1;  ///< No product is larger than the magnitudes' product times this.
   std::uint32_t limit = 0;   ///< The largest sum.

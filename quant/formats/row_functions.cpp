@@ -19,7 +19,7 @@ void require(const std::string& wrong) {
   if (!wrong.empty()) throw FormatError(wrong);
 }
 
-std::vector<RowWord> row_words(const LpFormat& format) {
+std::vector<RowWord> row_words(const TensorFormat& format) {
   if (const std::string wrong = check(format); !wrong.empty()) throw FormatError("input format: " + wrong);
   std::vector<RowWord> words;
   words.reserve(static_cast<std::size_t>(format.word_count()));
@@ -31,7 +31,7 @@ std::vector<RowWord> row_words(const LpFormat& format) {
 }
 
 /// Whether the row has a NaR: then the result is all NaR, and they are counted.
-bool spread_nar(const std::vector<RowWord>& words, const LpFormat& output, std::span<const Word> row,
+bool spread_nar(const std::vector<RowWord>& words, const TensorFormat& output, std::span<const Word> row,
                 std::span<Word> result, AccumulateEvents& events) {
   const auto count = std::ranges::count_if(row, [&words](Word word) { return words[word].nar; });
   if (count == 0) return false;
@@ -54,14 +54,17 @@ constexpr std::int64_t shift_right(std::int64_t value, int shift) {
 
 }  // namespace
 
-std::vector<Word> word_table(const LpFormat& from, const LpFormat& to, const std::function<double(double)>& function) {
+std::vector<Word> word_table(const TensorFormat& from, const TensorFormat& to, const std::function<double(double)>& function) {
   require(check(from));
   require(check(to));
-  const LpEncoder encode(to, Rounding::nearest_log, true);
+  const auto encode = [&to]() -> std::function<Word(double)> {
+    if (to.linear()) return NumberEncoder(number_format(to));
+    return LpEncoder(to.lp(), Rounding::nearest_log, true);
+  }();
   std::vector<Word> table;
   table.reserve(static_cast<std::size_t>(from.word_count()));
   for (int word = 0; word < from.word_count(); ++word) {
-    const bool nar = word == from.nar_word();
+    const bool nar = from.has_nar() && word == from.nar_word();
     table.push_back(nar ? to.nar_word() : encode(function(decode(from, static_cast<Word>(word)))));
   }
   return table;
@@ -77,7 +80,7 @@ LogNumber to_log_number(double value) {
   return {static_cast<std::int16_t>(log), value < 0, false};
 }
 
-SoftmaxRow::SoftmaxRow(const Arithmetic& arithmetic, const LpFormat& input, const LpFormat& output)
+SoftmaxRow::SoftmaxRow(const Arithmetic& arithmetic, const TensorFormat& input, const TensorFormat& output)
     : output_(output), words_(row_words(input)), encoder_(PsumEncoder::for_ppu(arithmetic, output, -output.sf_q8)) {
   constexpr int log2_log2_e_q8 = 135;
   constexpr int fraction_bits = 16;
@@ -119,7 +122,7 @@ void SoftmaxRow::operator()(std::span<const Word> row, std::span<Word> result, A
   }
 }
 
-LayerNormRow::LayerNormRow(const Arithmetic& arithmetic, const LpFormat& input, const LpFormat& output,
+LayerNormRow::LayerNormRow(const Arithmetic& arithmetic, const TensorFormat& input, const TensorFormat& output,
                            std::vector<NormTerm> parameters, int epsilon_log_q8)
     : output_(output),
       parameters_(std::move(parameters)),

@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "quant/formats/arithmetic.h"
-#include "quant/formats/lp_format.h"
+#include "quant/formats/tensor_format.h"
 
 namespace lpa::formats {
 
-/// For every word of `from` the word of `to` nearest in log2 to function(value): saturating, below minpos/2 zero, NaR
-/// for NaR.
-std::vector<Word> word_table(const LpFormat& from, const LpFormat& to, const std::function<double(double)>& function);
+/// For every word of `from` the word of `to` nearest to function(value): of an lp nearest in log2, saturating, below
+/// minpos/2 zero; of others by their own rule. NaR for NaR.
+std::vector<Word> word_table(const TensorFormat& from, const TensorFormat& to, const std::function<double(double)>& function);
 
 /// A real number as a layer normalisation's parameter memory holds it: +-2^(log_q8 / 2^8) or zero.
 struct LogNumber {
@@ -49,12 +49,12 @@ struct RowWord {
 /// Softmax of a row of words. Throws FormatError on bad parameters.
 class SoftmaxRow {
  public:
-  SoftmaxRow(const Arithmetic& arithmetic, const LpFormat& input, const LpFormat& output);
+  SoftmaxRow(const Arithmetic& arithmetic, const TensorFormat& input, const TensorFormat& output);
   /// `row` has 1 to 65535 words; `result` as many. A NaR makes all of them NaR and counts as a NaR product.
   void operator()(std::span<const Word> row, std::span<Word> result, AccumulateEvents& events) const;
 
  private:
-  LpFormat output_;
+  TensorFormat output_;
   std::vector<RowWord> words_;
   std::vector<std::int32_t> scaled_;        ///< By word: x / ln 2 in units of 2^-8.
   std::array<std::uint32_t, 256> power_{};  ///< 2^(i/256) with 16 fraction bits.
@@ -66,7 +66,7 @@ class SoftmaxRow {
 class LayerNormRow {
  public:
   /// Throws FormatError on bad parameters.
-  LayerNormRow(const Arithmetic& arithmetic, const LpFormat& input, const LpFormat& output,
+  LayerNormRow(const Arithmetic& arithmetic, const TensorFormat& input, const TensorFormat& output,
                std::vector<NormTerm> parameters, int epsilon_log_q8);
   /// Both have as many words as there are parameters. A NaR makes all results NaR and counts as a NaR product. The
   /// difference of a word and the mean is formed twice, and counted twice if an addition saturates.
@@ -90,7 +90,7 @@ class LayerNormRow {
   std::int32_t log_q8(const Sum& sum) const;
   Deviation deviation(const RowWord& word, const Sum& sum, std::int32_t mean_log_q8, std::uint64_t& saturations) const;
 
-  LpFormat output_;
+  TensorFormat output_;
   std::vector<NormTerm> parameters_;
   int epsilon_log_q8_;
   int count_log_q8_;

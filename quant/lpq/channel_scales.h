@@ -36,6 +36,14 @@ void for_channels(std::size_t count, std::span<const std::int16_t> channel_sf_q8
   }
 }
 
+/// Of the weights of each output channel.
+std::vector<ValueStatistics> channel_statistics(const workloads::Layer& layer);
+
+/// Splits the channels' sf into the middle one of those that have values, which is returned, and what each one exceeds
+/// it by, at most 8 octaves; of a channel of zeros 0.
+int split_scales(const std::vector<ValueStatistics>& channels, std::span<const int> sf_q8,
+                 std::vector<std::int16_t>& channel_sf_q8);
+
 /// Of one layer with weights. Concurrent calls are safe.
 class ChannelScales {
  public:

@@ -11,7 +11,7 @@ namespace lpa::lpq {
 namespace {
 
 using formats::LogNumber;
-using formats::LpFormat;
+using formats::TensorFormat;
 using formats::Word;
 using workloads::InputError;
 using workloads::Layer;
@@ -29,7 +29,7 @@ bool is_identity(const std::vector<Word>& table) {
 }
 
 /// A copy's table for words of `from`; empty if they stay as they are.
-std::vector<Word> copy_table(const Layer& layer, const LpFormat& from, const LpFormat& to) {
+std::vector<Word> copy_table(const Layer& layer, const TensorFormat& from, const TensorFormat& to) {
   if (from == to && layer.activation.kind == workloads::Activation::Kind::none) return {};
   std::vector<Word> table = formats::word_table(from, to, layer.activation);
   if (from == to && is_identity(table)) table.clear();

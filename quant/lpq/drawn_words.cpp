@@ -10,8 +10,7 @@
 namespace lpa::lpq {
 namespace {
 
-using formats::LpFormat;
-using formats::Rounding;
+using formats::TensorFormat;
 using formats::Word;
 using workloads::Layer;
 using workloads::LayerKind;
@@ -74,8 +73,8 @@ class Stream {
   int left_ = 0;
 };
 
-void fill(std::vector<Word>& words, const LpFormat& format, double deviation, bool magnitudes, Stream stream) {
-  const formats::LpEncoder encode(format, Rounding::nearest_linear);
+void fill(std::vector<Word>& words, const TensorFormat& format, double deviation, bool magnitudes, Stream stream) {
+  const formats::NumberEncoder encode(number_format(format));
   std::vector<Word> by_quantile;
   by_quantile.reserve(quantile_count);
   for (const double x : normal_quantiles()) by_quantile.push_back(encode(deviation * (magnitudes ? std::abs(x) : x)));

@@ -67,7 +67,7 @@ FakeQuantization::FakeQuantization(const workloads::Network& network, const work
     : network_(network),
       graph_(graph),
       scales_(scales),
-      input_(activations.input),
+      input_(activations.input.lp()),
       roundings_(network.values.size()),
       narrow_(network.values.size()),
       constants_(network.values.size()) {
@@ -81,21 +81,21 @@ FakeQuantization::FakeQuantization(const workloads::Network& network, const work
     const Layer& layer = graph.layers[i];
     const LayerFormats& formats = activations.layers[i];
     if (layer.kind == LayerKind::conv) layers_.push_back(find(i));
-    if (!keeps_format(layer)) roundings_[static_cast<std::size_t>(layer.value)] = rounding(formats.output);
-    if (layer.reencodes()) roundings_[static_cast<std::size_t>(layer.encoded_value)] = rounding(formats.encoded);
+    if (!keeps_format(layer)) roundings_[static_cast<std::size_t>(layer.value)] = rounding(formats.output.lp());
+    if (layer.reencodes()) roundings_[static_cast<std::size_t>(layer.encoded_value)] = rounding(formats.encoded.lp());
   }
   std::ranges::sort(layers_, {}, &WeightedLayer::node);
   for (std::size_t i = 0; narrow != nullptr && i < layers_.size(); ++i) {
     const Layer& layer = graph.layers[layers_[i].layer];
     const LayerFormats& formats = narrow->layers[layers_[i].layer];
-    narrow_[static_cast<std::size_t>(layer.value)] = {i, rounding(formats.output)};
-    if (layer.reencodes()) narrow_[static_cast<std::size_t>(layer.encoded_value)] = {i, rounding(formats.encoded)};
+    narrow_[static_cast<std::size_t>(layer.value)] = {i, rounding(formats.output.lp())};
+    if (layer.reencodes()) narrow_[static_cast<std::size_t>(layer.encoded_value)] = {i, rounding(formats.encoded.lp())};
   }
   for (std::size_t i = 0; i < graph.constants.size(); ++i) {
     const auto named = [&](const workloads::Value& value) { return value.name == graph.constants[i].name; };
     const auto value = std::ranges::find_if(network.values, named);
     if (value == network.values.end()) continue;
-    constants_[static_cast<std::size_t>(value - network.values.begin())] = activations.constants[i];
+    constants_[static_cast<std::size_t>(value - network.values.begin())] = activations.constants[i].lp();
   }
 }
 

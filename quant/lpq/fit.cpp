@@ -10,13 +10,14 @@
 
 #include "quant/lpq/calibration.h"
 #include "quant/lpq/format_search.h"
+#include "quant/lpq/linear_search.h"
 #include "workloads/executor.h"
 #include "workloads/input_error.h"
 
 namespace lpa::lpq {
 namespace {
 
-using formats::LpFormat;
+using formats::TensorFormat;
 using workloads::InputError;
 using workloads::Layer;
 using workloads::LayerGraph;
@@ -32,16 +33,19 @@ int weight_bits(const Layer& layer, const FitOptions& options) {
   return found == options.layer_weight_bits.end() ? options.weight_bits : found->second;
 }
 
-void require_bits(int bits, const std::string& what) {
+void require_bits(int bits, const std::string& what, formats::NumberSystem numbers) {
   if (bits != 2 && bits != 4 && bits != 8) throw InputError(fmt::format("{} is {} but must be 2, 4 or 8", what, bits));
+  if (formats_of(numbers, bits).empty()) {
+    throw InputError(fmt::format("{} is {} but {} has no words of that width", what, bits, to_string(numbers)));
+  }
 }
 
 void check_options(const LayerGraph& graph, const std::vector<Tensor>& images, const FitOptions& options) {
-  require_bits(options.weight_bits, "weight bits");
-  if (options.activation_bits != follow_weights) require_bits(options.activation_bits, "activation bits");
+  require_bits(options.weight_bits, "weight bits", options.numbers);
+  if (options.activation_bits != follow_weights) require_bits(options.activation_bits, "activation bits", options.numbers);
   if (images.empty()) throw InputError("there must be at least one calibration image");
   for (const auto& [name, bits] : options.layer_weight_bits) {
-    require_bits(bits, fmt::format("weight bits of layer \"{}\"", name));
+    require_bits(bits, fmt::format("weight bits of layer \"{}\"", name), options.numbers);
     const auto is_it = [&name = name](const Layer& layer) {
       return layer.name == name && layer.kind == LayerKind::conv;
     };
@@ -58,7 +62,7 @@ struct Search {
   std::string what;
   int bits = 8;
   Quantizer quantizer = Quantizer::encoder;
-  LpFormat* result = nullptr;
+  TensorFormat* result = nullptr;
   const Layer* layer = nullptr;                     ///< Weights whose channels have scales of their own:
   std::vector<std::int16_t>* channel_sf = nullptr;  ///< they go here.
 };
@@ -149,10 +153,18 @@ NetworkFormats fit_formats(const Network& network, const LayerGraph& graph, cons
         if (bad != search.values->end()) {
           throw InputError(fmt::format("{}: a value is {} but all must be finite", search.what, *bad));
         }
+        if (options.numbers != formats::NumberSystem::lp) {
+          *search.result =
+              search.layer == nullptr
+                  ? search_linear_format(ValueStatistics(*search.values), options.numbers, search.bits).format
+                  : search_linear_channels(*search.layer, options.numbers, search.bits, *search.channel_sf).format;
+          return;
+        }
         if (search.layer != nullptr) {
           const ChannelScales scales(*search.layer);
-          *search.result = scales.best(search.bits).format;
-          *search.channel_sf = scales.of(*search.result).channel_sf_q8;
+          const formats::LpFormat best = scales.best(search.bits).format;
+          *search.result = best;
+          *search.channel_sf = scales.of(best).channel_sf_q8;
           return;
         }
         *search.result = search_format(ValueStatistics(*search.values), search.bits, search.quantizer).format;

@@ -11,7 +11,7 @@ namespace {
 using formats::AccumulateEvents;
 using formats::GemmPanel;
 using formats::GemmWeights;
-using formats::LpFormat;
+using formats::TensorFormat;
 using formats::Psum;
 using formats::Word;
 using workloads::MatrixProducts;
@@ -29,8 +29,8 @@ int KernelCache::lsb(const QuantizedLayer& quantized) const {
   return arithmetic_.psum == formats::PsumKind::fixed ? quantized.psum_lsb + (32 - arithmetic_.fixed_bits) : 0;
 }
 
-formats::GemmKernel KernelCache::kernel(const QuantizedLayer& quantized, const LpFormat& input) {
-  LpFormat weight = quantized.weight, activation = input;
+formats::GemmKernel KernelCache::kernel(const QuantizedLayer& quantized, const TensorFormat& input) {
+  TensorFormat weight = quantized.weight, activation = input;
   weight.sf_q8 = activation.sf_q8 = 0;  // sf enters no product
   const std::string key = fmt::format("{} {} {}", to_string(weight), to_string(activation), lsb(quantized));
   auto found = kernels_.find(key);
@@ -40,12 +40,12 @@ formats::GemmKernel KernelCache::kernel(const QuantizedLayer& quantized, const L
   return found->second;
 }
 
-formats::PsumEncoder KernelCache::encoder(const QuantizedLayer& quantized, const LpFormat& input) const {
+formats::PsumEncoder KernelCache::encoder(const QuantizedLayer& quantized, const TensorFormat& input) const {
   const int scale = quantized.weight.sf_q8 + input.sf_q8 - quantized.encoded.sf_q8 - quantized.product_scale_q8;
   return {arithmetic_, quantized.encoded, quantized.weight.n, lsb(quantized), scale};
 }
 
-MatmulEngine::MatmulEngine(const workloads::Layer& layer, const QuantizedLayer& quantized, const LpFormat& input,
+MatmulEngine::MatmulEngine(const workloads::Layer& layer, const QuantizedLayer& quantized, const TensorFormat& input,
                            KernelCache& kernels)
     : layer_(layer), kernel_(kernels.kernel(quantized, input)), encoder_(kernels.encoder(quantized, input)) {}
 

@@ -20,7 +20,7 @@
 namespace lpa::lpq {
 namespace {
 
-using formats::LpFormat;
+using formats::TensorFormat;
 using nlohmann::json;
 using workloads::InputError;
 using workloads::Layer;
@@ -119,9 +119,9 @@ class Fields {
   }
 
   /// The object's field "format".
-  LpFormat format() const {
+  TensorFormat format() const {
     try {
-      const LpFormat format = formats::parse_lp_format(text("format"));
+      const TensorFormat format = formats::parse_tensor_format(text("format"));
       require_format(check_machine_format(format));
       return format;
     } catch (const formats::FormatError& error) {
@@ -130,13 +130,13 @@ class Fields {
   }
 
   /// The same for an operand of the graph.
-  LpFormat format(const LayerGraph& graph, int operand) const {
-    const LpFormat result = format();
+  TensorFormat format(const LayerGraph& graph, int operand) const {
+    const TensorFormat result = format();
     require_format(check_operand_format(graph, operand, result));
     return result;
   }
 
-  void expect_same(const char* field, const LpFormat& format, const LpFormat& right, const char* why) const {
+  void expect_same(const char* field, const TensorFormat& format, const TensorFormat& right, const char* why) const {
     if (format == right) return;
     object(field).fail("format", fmt::format("is {} but must be {}, {}", to_string(format), to_string(right), why));
   }
@@ -180,7 +180,7 @@ struct WeightsFile {
 
 /// Packed words of a format; none may be NaR.
 std::vector<formats::Word> read_words(const WeightsFile& file, const std::string& name, std::size_t count,
-                                      const LpFormat& format) {
+                                      const TensorFormat& format) {
   const auto bits = static_cast<std::size_t>(format.n);
   const auto& bytes = tensor_data<std::uint8_t>(file.content, file.name, name, (count * bits + 7) / 8, "U8");
   std::vector<formats::Word> words = unpack_words(bytes, format.n, count);
@@ -260,7 +260,7 @@ QuantizedConstant read_constant(const Fields& fields, const LayerGraph& graph, s
                                 const WeightsFile& file) {
   const workloads::ConstantMap& constant = graph.constants[index];
   fields.expect("name", constant.name);
-  const LpFormat format = fields.format(graph, workloads::constant_operand(static_cast<int>(index)));
+  const TensorFormat format = fields.format(graph, workloads::constant_operand(static_cast<int>(index)));
   return {format, read_words(file, fields.text("tensor"), constant.data.size(), format), constant.name};
 }
 

@@ -8,7 +8,7 @@ namespace {
 
 using formats::AccumulateEvents;
 using formats::Accumulator;
-using formats::LpFormat;
+using formats::TensorFormat;
 using formats::Operand;
 using formats::Psum;
 using formats::PsumEncoder;
@@ -17,19 +17,15 @@ using workloads::LayerGeometry;
 using workloads::LayerKind;
 
 /// The post-processing unit's addition: zeros are skipped, NaR stays.
-Psum ppu_add(const Accumulator& adder, const Psum& psum, const LpFormat& format, const Operand& operand,
+Psum ppu_add(const Accumulator& adder, const Psum& psum, const TensorFormat& format, const Operand& operand,
              AccumulateEvents& events) {
   if (operand.nar || psum.nar) return {0, Psum::no_exponent, true};
   if (operand.zero) return psum;
   return adder.add(psum, formats::scaled_log_q8(format, operand), operand.negative, &events);
 }
 
-Word rectified(Word word, const LpFormat& format) {
+Word rectified(Word word, const TensorFormat& format) {
   return word > format.nar_word() ? format.zero_word() : word;
-}
-
-int as_integer(Word word, const LpFormat& format) {
-  return word >= format.nar_word() ? int{word} - format.word_count() : int{word};
 }
 
 std::size_t output_size(const LayerGeometry& g) {
@@ -54,7 +50,7 @@ void for_window(const LayerGeometry& g, int oy, int ox, Visit visit) {
 
 }  // namespace
 
-std::vector<Operand> operand_table(const LpFormat& format) {
+std::vector<Operand> operand_table(const TensorFormat& format) {
   std::vector<Operand> operands;
   operands.reserve(static_cast<std::size_t>(format.word_count()));
   for (int word = 0; word < format.word_count(); ++word) {
@@ -63,8 +59,8 @@ std::vector<Operand> operand_table(const LpFormat& format) {
   return operands;
 }
 
-ResidualTable::ResidualTable(const formats::Arithmetic& arithmetic, const LpFormat& first, const LpFormat& second,
-                             const LpFormat& output)
+ResidualTable::ResidualTable(const formats::Arithmetic& arithmetic, const TensorFormat& first, const TensorFormat& second,
+                             const TensorFormat& output)
     : second_bits_(second.n) {
   const Accumulator adder = Accumulator::for_ppu(arithmetic);
   const PsumEncoder encoder = PsumEncoder::for_ppu(arithmetic, output, -output.sf_q8);
@@ -93,7 +89,7 @@ PreparedLayer::PreparedLayer(const workloads::LayerGraph& graph, const Quantized
     layer_norm_.emplace(arithmetic, input_format_, output_format_, quantized_.norm, quantized_.epsilon_log_q8);
   }
   if (layer_.addend != workloads::no_operand && layer_.kind != LayerKind::copy) {
-    const LpFormat& first = layer_.uses_array() ? quantized_.encoded : input_format_;
+    const TensorFormat& first = layer_.uses_array() ? quantized_.encoded : input_format_;
     residual_.emplace(arithmetic, first, model.operand_format(layer_.addend), output_format_);
   }
   if (layer_.kind == LayerKind::average_pool) prepare_pool(arithmetic);
@@ -118,7 +114,7 @@ Word PreparedLayer::max_pool(const WordMap& input, int oy, int ox, int channel) 
   for_window(layer_.geometry, oy, ox, [&](std::size_t position) {
     const Word word = input.words[position + static_cast<std::size_t>(channel)];
     nar = nar || word == input_format_.nar_word();
-    if (!any || as_integer(word, input_format_) > as_integer(best, input_format_)) best = word;
+    if (!any || input_format_.order(word) > input_format_.order(best)) best = word;
     any = true;
   });
   return nar ? input_format_.nar_word() : best;

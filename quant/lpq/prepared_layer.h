@@ -21,8 +21,8 @@ namespace lpa::lpq {
 /// and is done once per element, so the whole table is made at the start.
 class ResidualTable {
  public:
-  ResidualTable(const formats::Arithmetic& arithmetic, const formats::LpFormat& first, const formats::LpFormat& second,
-                const formats::LpFormat& output);
+  ResidualTable(const formats::Arithmetic& arithmetic, const formats::TensorFormat& first, const formats::TensorFormat& second,
+                const formats::TensorFormat& output);
 
   formats::Word operator()(formats::Word first, formats::Word second, formats::AccumulateEvents& events) const {
     const Entry& entry = entries_[(std::size_t{first} << second_bits_) | second];
@@ -40,7 +40,7 @@ class ResidualTable {
 };
 
 /// All words of a format as operands, indexed by the word.
-std::vector<formats::Operand> operand_table(const formats::LpFormat& format);
+std::vector<formats::Operand> operand_table(const formats::TensorFormat& format);
 
 /// The kernels of a network: making one takes a while, and many layers can use the same.
 class KernelCache {
@@ -49,8 +49,8 @@ class KernelCache {
 
   const formats::Arithmetic& arithmetic() const { return arithmetic_; }
   /// A kernel for the products of a layer, and the encoder behind it.
-  formats::GemmKernel kernel(const QuantizedLayer& quantized, const formats::LpFormat& input);
-  formats::PsumEncoder encoder(const QuantizedLayer& quantized, const formats::LpFormat& input) const;
+  formats::GemmKernel kernel(const QuantizedLayer& quantized, const formats::TensorFormat& input);
+  formats::PsumEncoder encoder(const QuantizedLayer& quantized, const formats::TensorFormat& input) const;
 
  private:
   int lsb(const QuantizedLayer& quantized) const;
@@ -62,7 +62,7 @@ class KernelCache {
 /// A convolution as the array computes it: partial sums from the bias on, then the encoder.
 class ConvEngine {
  public:
-  ConvEngine(const workloads::Layer& layer, const QuantizedLayer& quantized, const formats::LpFormat& input,
+  ConvEngine(const workloads::Layer& layer, const QuantizedLayer& quantized, const formats::TensorFormat& input,
              KernelCache& kernels);
 
   /// Words in the layer's `encoded` format, [m][out_c].
@@ -84,7 +84,7 @@ class ConvEngine {
 /// Products of two maps as the array computes them: the stationary operand stands where weights do.
 class MatmulEngine {
  public:
-  MatmulEngine(const workloads::Layer& layer, const QuantizedLayer& quantized, const formats::LpFormat& input,
+  MatmulEngine(const workloads::Layer& layer, const QuantizedLayer& quantized, const formats::TensorFormat& input,
                KernelCache& kernels);
 
   /// Words in the layer's `encoded` format, in the order of its map.
@@ -130,7 +130,7 @@ class PreparedLayer {
 
   const workloads::Layer& layer_;
   const QuantizedLayer& quantized_;
-  formats::LpFormat input_format_, output_format_;
+  formats::TensorFormat input_format_, output_format_;
   std::optional<ConvEngine> conv_;
   std::optional<MatmulEngine> matmul_;
   std::optional<formats::SoftmaxRow> softmax_;

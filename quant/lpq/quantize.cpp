@@ -14,7 +14,7 @@
 namespace lpa::lpq {
 namespace {
 
-using formats::LpFormat;
+using formats::TensorFormat;
 using formats::Word;
 using workloads::InputError;
 using workloads::Layer;
@@ -25,10 +25,6 @@ using workloads::LayerKind;
 /// of one fraction bit less than 20 %.
 constexpr double converter_excess = 1.2;
 constexpr int fixed_bits = 32;
-
-double magnitude(const LpFormat& format, Word word) {
-  return word == format.zero_word() ? 0.0 : std::exp2(formats::log2_q14(format, word) / 16384.0);
-}
 
 double bias_magnitude(const formats::BiasTerm& bias) {
   return std::ldexp(std::abs(double(bias.mantissa)), bias.exponent - 24);
@@ -47,7 +43,7 @@ void require(const std::string& wrong, const Layer& layer, const char* what) {
 }
 
 /// encode_channels() of values which `what` names in an error.
-std::vector<Word> encode_all(const LpFormat& format, const std::vector<std::int16_t>& channel_sf_q8,
+std::vector<Word> encode_all(const TensorFormat& format, const std::vector<std::int16_t>& channel_sf_q8,
                              const std::vector<float>& values, const std::string& what) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) {
@@ -57,7 +53,7 @@ std::vector<Word> encode_all(const LpFormat& format, const std::vector<std::int1
   return encode_channels(format, channel_sf_q8, values);
 }
 
-void quantize_weights(const Layer& layer, const LpFormat& input, QuantizedLayer& quantized) {
+void quantize_weights(const Layer& layer, const TensorFormat& input, QuantizedLayer& quantized) {
   const auto channels = static_cast<std::size_t>(layer.geometry.out_c);
   if (const std::size_t given = quantized.channel_sf_q8.size(); given != 0 && given != channels) {
     throw InputError(fmt::format("layer \"{}\": {} channel scales given but it has {} output channels", layer.name,
@@ -81,8 +77,7 @@ void quantize_weights(const Layer& layer, const LpFormat& input, QuantizedLayer&
 double conv_bound(const Layer& layer, const QuantizedLayer& quantized, double largest_activation) {
   std::array<double, 256> weight_magnitude{};
   for (std::size_t word = 0; word < std::size_t{1} << quantized.weight.n; ++word) {
-    if (word == quantized.weight.nar_word()) continue;
-    weight_magnitude[word] = magnitude(quantized.weight, static_cast<Word>(word));
+    weight_magnitude[word] = formats::unscaled_magnitude(quantized.weight, static_cast<Word>(word));
   }
   double bound = 0;
   const auto depth = static_cast<std::size_t>(layer.k());
@@ -95,17 +90,16 @@ double conv_bound(const Layer& layer, const QuantizedLayer& quantized, double la
 }
 
 /// Of a matmul's partial sums, in their terms.
-double matmul_bound(const Layer& layer, const QuantizedLayer& quantized, const LpFormat& input,
+double matmul_bound(const Layer& layer, const QuantizedLayer& quantized, const TensorFormat& input,
                     double largest_activation, double sum_bound) {
   if (sum_bound > 0) return sum_bound * std::exp2(quantized.weight.sf() + input.sf());
-  const double largest_weight = magnitude(quantized.weight, quantized.weight.maxpos_word());
-  return static_cast<double>(layer.k()) * largest_weight * largest_activation;
+  return static_cast<double>(layer.k()) * formats::largest_magnitude(quantized.weight) * largest_activation;
 }
 
 QuantizedLayer quantize_layer(const LayerGraph& graph, std::size_t index, const LayerFormats& formats,
                               const QuantizedModel& model) {
   const Layer& layer = graph.layers[index];
-  const LpFormat& input = model.operand_format(layer.input);
+  const TensorFormat& input = model.operand_format(layer.input);
   QuantizedLayer quantized;
   quantized.name = layer.name;
   quantized.op = layer.op;
@@ -129,9 +123,9 @@ QuantizedLayer quantize_layer(const LayerGraph& graph, std::size_t index, const 
 
 }  // namespace
 
-std::vector<Word> encode_channels(const LpFormat& format, std::span<const std::int16_t> channel_sf_q8,
+std::vector<Word> encode_channels(const TensorFormat& format, std::span<const std::int16_t> channel_sf_q8,
                                   std::span<const float> values) {
-  const formats::LpEncoder encode(format, formats::Rounding::nearest_linear);
+  const formats::NumberEncoder encode(number_format(format));
   std::vector<Word> words(values.size());
   for_channels(values.size(), channel_sf_q8, [&](std::size_t begin, std::size_t end, double factor) {
     for (std::size_t i = begin; i < end; ++i) words[i] = encode(values[i] * factor);
@@ -139,7 +133,7 @@ std::vector<Word> encode_channels(const LpFormat& format, std::span<const std::i
   return words;
 }
 
-std::string check_machine_format(const LpFormat& format) {
+std::string check_machine_format(const TensorFormat& format) {
   if (format.n != 2 && format.n != 4 && format.n != 8) return fmt::format("n is {} but must be 2, 4 or 8", format.n);
   return formats::check(format);
 }
@@ -158,7 +152,7 @@ bool must_have_bytes(const LayerGraph& graph, int operand) {
   return false;
 }
 
-std::string check_operand_format(const LayerGraph& graph, int operand, const LpFormat& format) {
+std::string check_operand_format(const LayerGraph& graph, int operand, const TensorFormat& format) {
   std::string wrong = check_machine_format(format);
   if (wrong.empty() && format.n != 8 && must_have_bytes(graph, operand)) {
     wrong = fmt::format("n is {} but must be 8: the words are operands of a matrix product or copied", format.n);
@@ -166,8 +160,8 @@ std::string check_operand_format(const LayerGraph& graph, int operand, const LpF
   return wrong;
 }
 
-int choose_psum_lsb(const Layer& layer, const QuantizedLayer& quantized, const LpFormat& input, double sum_bound) {
-  const double largest_activation = magnitude(input, input.maxpos_word()) * converter_excess;
+int choose_psum_lsb(const Layer& layer, const QuantizedLayer& quantized, const TensorFormat& input, double sum_bound) {
+  const double largest_activation = formats::largest_magnitude(input) * converter_excess;
   const int safe =
       lsb_for(layer.kind == LayerKind::matmul ? matmul_bound(layer, quantized, input, largest_activation, sum_bound)
                                               : conv_bound(layer, quantized, largest_activation));
@@ -179,11 +173,13 @@ int choose_psum_lsb(const Layer& layer, const QuantizedLayer& quantized, const L
     least = low / 256.0;
     most = high / 256.0;
   }
-  const double smallest = std::log2(magnitude(quantized.encoded, quantized.encoded.minpos_word())) + scale + least;
-  const double largest = std::log2(magnitude(quantized.encoded, quantized.encoded.maxpos_word())) + scale + most;
+  const double smallest = std::log2(formats::smallest_magnitude(quantized.encoded)) + scale + least;
+  const double largest = std::log2(formats::largest_magnitude(quantized.encoded)) + scale + most;
   const int resolving = static_cast<int>(std::floor(smallest)) - 1;
   const int holding = static_cast<int>(std::ceil(largest)) + 1 - (fixed_bits - 1);
-  return std::min(safe, std::max(resolving, holding));
+  const int lsb = std::min(safe, std::max(resolving, holding));
+  // Below the least product there is nothing but the bias.
+  return input.linear() ? std::max(lsb, formats::least_product_exponent(quantized.weight, input)) : lsb;
 }
 
 QuantizedModel quantize(const LayerGraph& graph, const NetworkFormats& formats) {
@@ -201,7 +197,7 @@ QuantizedModel quantize(const LayerGraph& graph, const NetworkFormats& formats) 
   }
   for (std::size_t i = 0; i < graph.constants.size(); ++i) {
     const std::string what = fmt::format("constant \"{}\"", graph.constants[i].name);
-    const LpFormat& format = formats.constants[i];
+    const TensorFormat& format = formats.constants[i];
     const int operand = workloads::constant_operand(static_cast<int>(i));
     if (const std::string wrong = check_operand_format(graph, operand, format); !wrong.empty()) {
       throw InputError(fmt::format("{}, format: {}", what, wrong));

@@ -7,16 +7,16 @@
 #include <vector>
 
 #include "quant/formats/arithmetic.h"
-#include "quant/formats/lp_format.h"
+#include "quant/formats/tensor_format.h"
 #include "quant/lpq/quantized_model.h"
 #include "workloads/layers.h"
 
 namespace lpa::lpq {
 
 struct LayerFormats {
-  formats::LpFormat weight{};   ///< conv only; ignored for other layers.
-  formats::LpFormat encoded{};  ///< Ignored where the layer does not reencode: then it is `output`.
-  formats::LpFormat output{};   ///< Ignored where the layer keeps_format().
+  formats::TensorFormat weight{};   ///< conv only; ignored for other layers.
+  formats::TensorFormat encoded{};  ///< Ignored where the layer does not reencode: then it is `output`.
+  formats::TensorFormat output{};   ///< Ignored where the layer keeps_format().
   double sum_bound = 0;  ///< matmul: no partial sum is expected to exceed it, in value and before the products are
                          ///< scaled; 0 if nothing is known.
   /// conv: [out_c], what each channel's sf exceeds that of `weight` by, units of 2^-8. Empty: nothing.
@@ -24,19 +24,19 @@ struct LayerFormats {
 };
 
 struct NetworkFormats {
-  formats::LpFormat input;
-  std::vector<formats::LpFormat> constants;  ///< One per constant of the graph.
+  formats::TensorFormat input;
+  std::vector<formats::TensorFormat> constants;  ///< One per constant of the graph.
   std::vector<LayerFormats> layers;          ///< One per layer of the graph, in its order.
 };
 
 /// The words of values rounded nearest_linear. [channel][...] where there are `channel_sf_q8`, the values of a channel
 /// being scaled by it first; an empty one scales nothing.
-std::vector<formats::Word> encode_channels(const formats::LpFormat& format, std::span<const std::int16_t> channel_sf_q8,
+std::vector<formats::Word> encode_channels(const formats::TensorFormat& format, std::span<const std::int16_t> channel_sf_q8,
                                            std::span<const float> values);
 
 /// What is wrong with a format in a machine, as one line; empty if nothing is: the format must be legal and 2, 4 or 8
 /// bits wide.
-std::string check_machine_format(const formats::LpFormat& format);
+std::string check_machine_format(const formats::TensorFormat& format);
 
 /// Whether the layer's output has the format of its input because it has the same words.
 bool keeps_format(const workloads::Layer& layer);
@@ -46,7 +46,7 @@ bool keeps_format(const workloads::Layer& layer);
 bool must_have_bytes(const workloads::LayerGraph& graph, int operand);
 
 /// check_machine_format() for the format of an operand of the graph.
-std::string check_operand_format(const workloads::LayerGraph& graph, int operand, const formats::LpFormat& format);
+std::string check_operand_format(const workloads::LayerGraph& graph, int operand, const formats::TensorFormat& format);
 
 /// Rounds weights and constants (nearest_linear), scales the biases, derives the rest. `method`, `seed` and
 /// `calibration_images` are left empty. Throws workloads::InputError naming the layer if a number is not finite or a
@@ -65,8 +65,9 @@ void derive(const workloads::Layer& layer, const QuantizedModel& model, Quantize
 /// happen. Of a matmul, B is `sum_bound` or, where that is 0, K times the product of the largest words.
 /// The lsb gives way only where that would leave the smallest word of `encoded` unresolved (activation formats of
 /// extreme range): then it is half of that word, or coarser as needed for `encoded`'s largest word to fit, and the
-/// accumulator may saturate, which is counted. A machine with accumulators of B bits uses the result + 32 - B.
-int choose_psum_lsb(const workloads::Layer& layer, const QuantizedLayer& quantized, const formats::LpFormat& input,
+/// accumulator may saturate, which is counted. Of linear formats it is not below the least bit of a product: integers
+/// are added as integers. A machine with accumulators of B bits uses the result + 32 - B.
+int choose_psum_lsb(const workloads::Layer& layer, const QuantizedLayer& quantized, const formats::TensorFormat& input,
                     double sum_bound = 0);
 
 }  // namespace lpa::lpq

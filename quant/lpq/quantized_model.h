@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "quant/formats/arithmetic.h"
-#include "quant/formats/lp_format.h"
+#include "quant/formats/tensor_format.h"
 #include "quant/formats/row_functions.h"
 #include "quant/lpq/search_record.h"
 #include "workloads/layers.h"
@@ -18,9 +18,9 @@ namespace lpa::lpq {
 
 struct QuantizedLayer {
   std::string name;           ///< Of the layer (workloads::Layer::name).
-  formats::LpFormat weight;   ///< conv; of a matmul the format of its stationary operand.
-  formats::LpFormat encoded;  ///< What the encoder behind the array emits; for a layer without array = output.
-  formats::LpFormat output;  ///< What the post-processing unit stores. Equal to `encoded` unless the layer reencodes().
+  formats::TensorFormat weight;   ///< conv; of a matmul the format of its stationary operand.
+  formats::TensorFormat encoded;  ///< What the encoder behind the array emits; for a layer without array = output.
+  formats::TensorFormat output;  ///< What the post-processing unit stores. Equal to `encoded` unless the layer reencodes().
   std::vector<formats::Word> weights;   ///< Unpacked words, in the order of workloads::Layer::weights.
   std::vector<formats::BiasTerm> bias;  ///< [out_c], scaled by sf of weight (the channel's) and input activation.
   /// conv: [out_c], what each channel's sf exceeds that of `weight` by, units of 2^-8. Empty: nothing.
@@ -43,7 +43,7 @@ struct QuantizedLayer {
 
 /// One of the graph's constants as words, HWC.
 struct QuantizedConstant {
-  formats::LpFormat format;
+  formats::TensorFormat format;
   std::vector<formats::Word> words;
   std::string name;  ///< Of the constant (workloads::ConstantMap::name).
 
@@ -56,12 +56,12 @@ struct QuantizedModel {
   std::uint64_t seed = 0;
   int calibration_images = 0;
   std::optional<SearchRecord> search;        ///< Of a method that searches.
-  formats::LpFormat input;                   ///< Of the network's input.
+  formats::TensorFormat input;                   ///< Of the network's input.
   std::vector<QuantizedConstant> constants;  ///< One per constant of the graph.
   std::vector<QuantizedLayer> layers;        ///< One per layer of the graph, in its order.
 
   /// Format of the operand `index` of a layer: a layer's output, the network's input or a constant.
-  const formats::LpFormat& operand_format(int index) const {
+  const formats::TensorFormat& operand_format(int index) const {
     if (workloads::is_constant(index)) return constants[workloads::constant_index(index)].format;
     return index == workloads::network_input ? input : layers[static_cast<std::size_t>(index)].output;
   }

@@ -13,21 +13,21 @@ namespace lpa::lpq {
 using formats::AccumulateEvents;
 using formats::Word;
 
-WordMap quantize_input(const workloads::Tensor& image, const formats::LpFormat& format) {
+WordMap quantize_input(const workloads::Tensor& image, const formats::TensorFormat& format) {
   const auto channels = static_cast<std::size_t>(image.shape.at(1));
   const auto pixels = static_cast<std::size_t>(image.shape.at(2) * image.shape.at(3));
   WordMap map{.height = static_cast<int>(image.shape[2]),
               .width = static_cast<int>(image.shape[3]),
               .channels = static_cast<int>(channels),
               .words = std::vector<Word>(channels * pixels)};
-  const formats::LpEncoder encode(format, formats::Rounding::nearest_linear);
+  const formats::NumberEncoder encode(number_format(format));
   for (std::size_t c = 0; c < channels; ++c) {
     for (std::size_t i = 0; i < pixels; ++i) map.words[i * channels + c] = encode(image.data[c * pixels + i]);
   }
   return map;
 }
 
-workloads::Tensor dequantize(const WordMap& map, const formats::LpFormat& format) {
+workloads::Tensor dequantize(const WordMap& map, const formats::TensorFormat& format) {
   std::vector<float> values;
   values.reserve(static_cast<std::size_t>(format.word_count()));
   for (int word = 0; word < format.word_count(); ++word) {
@@ -43,12 +43,10 @@ workloads::Tensor dequantize(const WordMap& map, const formats::LpFormat& format
   return tensor;
 }
 
-int argmax(const WordMap& logits, const formats::LpFormat& format) {
-  // Words order like their values when read as two's complement; NaR is the least of them.
-  const auto rank = [&format](Word word) { return word >= format.nar_word() ? word - format.word_count() : int{word}; };
+int argmax(const WordMap& logits, const formats::TensorFormat& format) {
   std::size_t best = 0;
   for (std::size_t i = 1; i < logits.words.size(); ++i) {
-    if (rank(logits.words[i]) > rank(logits.words[best])) best = i;
+    if (format.order(logits.words[i]) > format.order(logits.words[best])) best = i;
   }
   return static_cast<int>(best);
 }

@@ -19,13 +19,13 @@ struct WordMap {
 };
 
 /// The network's input (1 x C x H x W) as words of `format`, rounded nearest_linear.
-WordMap quantize_input(const workloads::Tensor& image, const formats::LpFormat& format);
+WordMap quantize_input(const workloads::Tensor& image, const formats::TensorFormat& format);
 
 /// A map's values as fp32, 1 x C x H x W.
-workloads::Tensor dequantize(const WordMap& map, const formats::LpFormat& format);
+workloads::Tensor dequantize(const WordMap& map, const formats::TensorFormat& format);
 
 /// Index of the largest value of the output words, the first one of equals: the class label. NaR is below every real.
-int argmax(const WordMap& logits, const formats::LpFormat& format);
+int argmax(const WordMap& logits, const formats::TensorFormat& format);
 
 class PreparedLayer;
 

@@ -79,6 +79,7 @@ std::vector<std::string> split(const std::string& text) {
 driver::RunResult run_trace(const traces::Trace& original, const std::string& network, const ComparedMachine& machine) {
   traces::Trace trace = original;
   traces::set_weight_shares(trace, machine.shares_of(network), machine.narrow_activations);
+  traces::use_numbers(trace, machine.hardware.numbers());
   const lpq::QuantizedModel model = lpq::blank_model(trace, false);
   driver::RunOptions run;
   run.values = false;

@@ -93,6 +93,11 @@ Command quantize_command() {
                       {.name = "checkpoint",
                        .placeholder = "FILE",
                        .description = "lpq: kept up to date; a search that has one goes on from it"},
+                      {.name = "numbers",
+                       .placeholder = "SYSTEM",
+                       .description = "fit: what words are: lp, int, ant (int, pot or flint), adaptivfloat or posit;\n"
+                                      "those that --hardware's PEs multiply in run",
+                       .fallback = "lp"},
                       {.name = "activation-bits",
                        .placeholder = "BITS",
                        .description = "width of the activations: 8, 4 or 2; or follow: of what a layer with weights\n"
@@ -163,6 +168,30 @@ std::map<std::string, int> layer_bits(const Arguments& options, const workloads:
   return bits;
 }
 
+/// --numbers, which must have the widths that are asked for.
+formats::NumberSystem number_system(const Arguments& options, const lpq::FitOptions& fit, bool searches) {
+  const auto numbers = formats::parse_number_system(options.choice("numbers", formats::number_system_names()));
+  if (searches && numbers != formats::NumberSystem::lp) {
+    bad_value(*options.find("numbers"), "lp with --method lpq, which chooses es and rs");
+  }
+  const auto require_width = [&](const char* option, int bits) {
+    if (bits == lpq::follow_weights || !formats_of(numbers, bits).empty()) return;
+    const auto* value = options.find(option);
+    std::string have;
+    for (const int width : {8, 4, 2}) {
+      if (!formats_of(numbers, width).empty()) have += fmt::format("{}{}", have.empty() ? "" : " or ", width);
+    }
+    bad_value(*value, fmt::format("{}, the width of {} words", have, to_string(numbers)));
+  };
+  require_width("weight-bits", fit.weight_bits);
+  require_width("activation-bits", fit.activation_bits);
+  if (fit.activation_bits == lpq::follow_weights) {
+    require_width("activation-bits", std::min(8, 2 * fit.weight_bits));
+  }
+  for (const auto& [layer, bits] : fit.layer_weight_bits) require_width("layer-bits", bits);
+  return numbers;
+}
+
 /// --bits 2,4,8
 std::vector<int> widths(const Arguments& options) {
   std::vector<int> bits;
@@ -221,6 +250,7 @@ void set_budget(const Arguments& options, const workloads::LayerGraph& graph, lp
   if (on_machine) {
     if (search.activation_bits != 8) bad_value(*value, "bits or bytes, since --activation-bits is not 8");
     const hw::MachineConfig machine = options.machine();
+    if (machine.numbers() != formats::NumberSystem::lp) bad_value(*value, "a machine with pe.datapath = lp");
     if (!std::ranges::all_of(search.bits, [&](int bits) { return machine.takes(bits); })) {
       bad_value(*options.find("bits"), "widths that the machine's PEs take (pe.weight_bits)");
     }
@@ -330,6 +360,7 @@ ExitCode quantize(const Words& arguments) {
 
   const Inputs inputs = read_inputs(options, images);
   fit_options.layer_weight_bits = layer_bits(options, inputs.graph);
+  fit_options.numbers = number_system(options, fit_options, searches);
   const lpq::SearchOptions search = search_options(options, inputs.graph);
   catch_interrupts();
   OutputFolder folder(options.path("out"), options.flag("force"), {"quant.json", "weights.safetensors"});

@@ -77,6 +77,11 @@ traces::Trace chosen_part(const Arguments& options, traces::Trace trace) {
   return traces::excerpt(trace, layers.first, layers.end);
 }
 
+/// A trace without words takes the formats of the machine.
+void use_machine_numbers(const hw::MachineConfig& machine, traces::Trace& trace) {
+  if (trace.tensors.empty()) traces::use_numbers(trace, machine.numbers());
+}
+
 /// Nothing is drawn for a network that has no room in the machine's memory.
 void check_memory(const traces::Trace& trace, const hw::MachineConfig& machine) {
   const workloads::LayerGraph& graph = trace.graph;
@@ -111,7 +116,8 @@ ExitCode replay(const Words& arguments) {
   Simulation simulation(command.name, options);
   const std::uint64_t seed = options.integer("seed", 0, UINT64_MAX);
   const std::filesystem::path file = find_trace(options.text(command.positional));
-  const traces::Trace trace = chosen_part(options, is_topology(file) ? read_topology(file) : traces::read_trace(file));
+  traces::Trace trace = chosen_part(options, is_topology(file) ? read_topology(file) : traces::read_trace(file));
+  use_machine_numbers(simulation.machine(), trace);
   check_memory(trace, simulation.machine());
 
   lpq::QuantizedModel model = lpq::blank_model(trace, simulation.values());

@@ -125,7 +125,7 @@ std::vector<double> scaled_weights(const workloads::Layer& layer, const lpq::Qua
 }
 
 void draw_weights(Svg& svg, double top, const workloads::Layer& layer, const lpq::QuantizedLayer& quantized) {
-  const formats::LpFormat& format = quantized.weight;
+  const formats::TensorFormat& format = quantized.weight;
   const std::vector<double> weights = scaled_weights(layer, quantized);
   double largest = 0;
   for (const double weight : weights) largest = std::max(largest, std::abs(weight));

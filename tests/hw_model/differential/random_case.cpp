@@ -37,6 +37,18 @@ void draw_memory(Choices& c, MachineConfig& config) {
   config.dram.refresh = !c.chance(1, 3);
 }
 
+/// What PEs multiply, with the arithmetic that this allows.
+void draw_datapath(Choices& c, MachineConfig& config) {
+  using enum hw::Datapath;
+  config.datapath = c.pick({lp, lp, lp, integer, ant, bitfusion, adaptivfloat, posit});
+  if (config.datapath == lp) return;
+  const auto numbers = config.numbers();
+  for (std::size_t i = 0; i < 3; ++i) config.weight_widths[i] = !formats_of(numbers, 8 >> i).empty();
+  if (config.datapath == integer) config.weight_widths = {true, false, false};
+  config.array.pack_inputs = config.array.pack_inputs && (config.datapath == ant || config.datapath == bitfusion);
+  config.arithmetic.psum = formats::PsumKind::fixed;
+}
+
 MachineConfig draw_machine(Choices& c, bool large) {
   MachineConfig config;
   config.array.rows = c.pick({8, 4, 2, 1, 3, 5, 16, 11, 40});
@@ -57,14 +69,20 @@ MachineConfig draw_machine(Choices& c, bool large) {
   config.ppu.lanes = c.pick({16, 1, 3, 8, 40, 100});
   config.ppu.parameter_kib = c.pick({32, 1});
   draw_arithmetic(c, config.arithmetic);
+  draw_datapath(c, config);
   config.stall.permille = c.chance(1, 3) ? c.pick({100, 10, 500, 800}) : 0;
   config.stall.seed = c.draw(1, 1000);
   return config;
 }
 
-FormatFields draw_format(Choices& c, int bits) {
+FormatFields draw_format(Choices& c, formats::NumberSystem numbers, int bits) {
   FormatFields f;
   f.bits = bits;
+  if (numbers != formats::NumberSystem::lp) {
+    const auto all = formats_of(numbers, bits);
+    const formats::TensorFormat& format = all[static_cast<std::size_t>(c.draw(0, static_cast<int>(all.size()) - 1))];
+    return {bits, format.es, bits - 1, 0, c.draw(0, 512) - 256, static_cast<std::int64_t>(format.family)};
+  }
   f.es = c.draw(0, std::max(0, bits - 3));
   f.rs = c.draw(1, bits - 1);
   f.regime = f.rs >= 2 && c.chance(1, 4) ? 1 : 0;
@@ -72,8 +90,10 @@ FormatFields draw_format(Choices& c, int bits) {
   return f;
 }
 
-int draw_bits(Choices& c) {
-  return c.pick({8, 4, 2});
+FormatFields draw_format(Choices& c, formats::NumberSystem numbers) {
+  int bits = c.pick({8, 4, 2});
+  if (formats_of(numbers, bits).empty()) bits = 8;
+  return draw_format(c, numbers, bits);
 }
 
 /// Sizes of a window that fits its input.
@@ -182,13 +202,13 @@ std::vector<std::uint8_t> draw_map(Choices& c, std::mt19937_64& random, std::int
 }
 
 /// What stands in the array: weights, or another map; and what becomes of the sums.
-void draw_product(Choices& c, Descriptor& d, bool gemm) {
+void draw_product(Choices& c, Descriptor& d, formats::NumberSystem numbers, bool gemm) {
   d.encoded = d.output;
   d.scale = c.draw(0, 2048) - 1024;
   d.psum_lsb = -c.draw(2, 20);
-  d.weight = draw_format(c, draw_bits(c));
+  d.weight = draw_format(c, numbers);
   if (gemm && c.chance(1, 2)) {
-    d.weight = draw_format(c, 8);
+    d.weight = draw_format(c, numbers, 8);
     d.weight_layout = c.draw(1, 2);
     d.weight_pitch = (d.layout() == hw::WeightLayout::rows ? d.out_c : d.in_c) + c.pick({0, 0, 1, 40});
   } else if (c.chance(1, 4)) {
@@ -198,14 +218,14 @@ void draw_product(Choices& c, Descriptor& d, bool gemm) {
   }
   if (c.chance(1, 3)) {
     d.flags |= hw::flag_addend;
-    d.encoded = draw_format(c, draw_bits(c));
+    d.encoded = draw_format(c, numbers);
   } else if (c.chance(1, 4)) {
     d.flags |= hw::flag_table;
-    d.encoded = draw_format(c, draw_bits(c));
+    d.encoded = draw_format(c, numbers);
   }
 }
 
-Descriptor draw_shape(Choices& c, bool large) {
+Descriptor draw_shape(Choices& c, formats::NumberSystem numbers, bool large) {
   Descriptor d;
   const int kind = c.draw(0, 13);
   const bool gemm = kind >= 5 && kind <= 7;
@@ -220,15 +240,15 @@ Descriptor draw_shape(Choices& c, bool large) {
     d.in_h = d.out_h = c.draw(1, 10);
     d.in_w = d.out_w = c.draw(1, 12);
   }
-  d.input = draw_format(c, draw_bits(c));
-  d.output = op == hw::LayerOp::max_pool ? d.input : draw_format(c, draw_bits(c));
-  if (d.uses_array()) draw_product(c, d, gemm);
+  d.input = draw_format(c, numbers);
+  d.output = op == hw::LayerOp::max_pool ? d.input : draw_format(c, numbers);
+  if (d.uses_array()) draw_product(c, d, numbers, gemm);
   if (op == hw::LayerOp::copy) {
     if (c.chance(1, 2)) d.flags |= hw::flag_table;
     if (!d.has(hw::flag_table)) d.output = d.input;
   }
   if (op == hw::LayerOp::layer_norm && c.chance(3, 4)) d.epsilon = -c.draw(0, 6000);
-  if (d.adds()) d.addend = draw_format(c, draw_bits(c));
+  if (d.adds()) d.addend = draw_format(c, numbers);
   if (c.chance(1, 2)) d.flags |= hw::flag_relu;
   if (d.operation() == hw::LayerOp::average_pool && c.chance(1, 2)) d.flags |= hw::flag_count_include_pad;
   return d;
@@ -286,7 +306,7 @@ std::vector<std::uint8_t> draw_parameters(std::mt19937_64& random, const Descrip
 /// False if the machine cannot run the layer, whatever the tiling.
 bool add_layer(Choices& c, std::mt19937_64& random, bool large, Case& test, Allocator& inputs,
                std::vector<Descriptor>& pending) {
-  Descriptor d = draw_shape(c, large);
+  Descriptor d = draw_shape(c, test.config.numbers(), large);
   const bool alike = draw_alike(c, d);
   d.input_channel = c.chance(1, 4) ? c.draw(1, 5) : 0;
   d.output_channel = c.chance(1, 4) ? 4 * c.draw(1, 2) : 0;

@@ -29,7 +29,7 @@ void expect_costs_to_add_up(const std::function<double(const LayerResult&)>& mea
       continue;
     }
     EXPECT_NE(costs.layers[i].at(8), costs.layers[i].at(2));
-    formats.layers[i].weight = {.n = next, .es = 0, .rs = 1};
+    formats.layers[i].weight = formats::LpFormat{.n = next, .es = 0, .rs = 1};
     expected += costs.layers[i].at(next);
     next = next == 8 ? 2 : 2 * next;
   }

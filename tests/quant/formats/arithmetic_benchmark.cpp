@@ -64,7 +64,7 @@ void encode_psum(benchmark::State& state) {
   std::vector<Psum> psums(4096);
   std::normal_distribution<double> normal(0, 1e6);
   for (Psum& psum : psums) psum = {static_cast<std::int32_t>(normal(random)), 0, false};
-  const PsumEncoder encoder({}, {.n = static_cast<int>(state.range(0)), .es = 0, .rs = 1}, 8, 0, 0);
+  const PsumEncoder encoder({}, LpFormat{.n = static_cast<int>(state.range(0)), .es = 0, .rs = 1}, 8, 0, 0);
   for (auto _ : state) {
     for (const Psum& psum : psums) benchmark::DoNotOptimize(encoder(psum));
   }

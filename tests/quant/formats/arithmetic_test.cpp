@@ -161,7 +161,7 @@ TEST(Operand, IsTheLogOfEveryWord) {
       ASSERT_DOUBLE_EQ(std::exp2(operand.log / 64.0), std::abs(value));
     }
   }
-  EXPECT_THROW(to_operand({.n = 9, .es = 0, .rs = 8}, 0), FormatError);
+  EXPECT_THROW(to_operand(LpFormat{.n = 9, .es = 0, .rs = 8}, 0), FormatError);
 }
 
 TEST(Accumulator, ProductsOfAllPairsOfWords) {
@@ -352,7 +352,7 @@ TEST(ArithmeticCheck, NamesTheFieldAndItsRange) {
   arithmetic.fixed_bits = 33;
   EXPECT_EQ(check(arithmetic), "fixed_bits is 33 but must be 8..32");
   EXPECT_THROW(Accumulator({}, 3), FormatError);
-  EXPECT_THROW(PsumEncoder({}, {.n = 8, .es = 9, .rs = 1}, 8, 0, 0), FormatError);
+  EXPECT_THROW(PsumEncoder({}, LpFormat{.n = 8, .es = 9, .rs = 1}, 8, 0, 0), FormatError);
 }
 
 }  // namespace

@@ -421,8 +421,8 @@ TEST(GemmKernel, RefusesSizesThatDoNotFit) {
   EXPECT_THROW(kernel.run(panel, 2, 1, weights, start, sums, events), FormatError);
   EXPECT_THROW(kernel.run(GemmPanel(kernel, 3, 4), 2, 2, weights, start, sums, events), FormatError);
   EXPECT_THROW(GemmKernel({}, {}, {}).run(panel, 2, 2, weights, start, sums, events), FormatError);
-  EXPECT_THROW(GemmKernel({}, {.n = 5}, {}), FormatError);
-  EXPECT_THROW(GemmKernel({}, {}, {.n = 9}), FormatError);
+  EXPECT_THROW(GemmKernel({}, LpFormat{.n = 5}, {}), FormatError);
+  EXPECT_THROW(GemmKernel({}, {}, LpFormat{.n = 9}), FormatError);
 }
 
 }  // namespace

@@ -150,7 +150,7 @@ TEST(SoftmaxRow, OfEqualWordsIsOneOverTheirNumber) {
 }
 
 TEST(SoftmaxRow, TakesTheLongestRow) {
-  const SoftmaxRow function({}, softmax_in, {.n = 8, .es = 1, .rs = 7, .sf_q8 = 16 * 256});
+  const SoftmaxRow function({}, softmax_in, LpFormat{.n = 8, .es = 1, .rs = 7, .sf_q8 = 16 * 256});
   const Result result = run_row(function, std::vector<Word>(65535, Word{5}));
   EXPECT_NEAR(decode({.n = 8, .es = 1, .rs = 7, .sf_q8 = 16 * 256}, result.words.back()) * 65535, 1, 0.02);
   EXPECT_THROW(run_row(function, std::vector<Word>(65536)), FormatError);
@@ -162,7 +162,7 @@ TEST(SoftmaxRow, TakesTheLongestRow) {
 
 TEST(SoftmaxRow, OfHugeWordsTakesTheLargestOnly) {
   const LpFormat input{.n = 8, .es = 5, .rs = 5, .sf_q8 = 0};
-  const SoftmaxRow function({}, input, {.n = 8, .es = 0, .rs = 7, .sf_q8 = 0});
+  const SoftmaxRow function({}, input, LpFormat{.n = 8, .es = 0, .rs = 7, .sf_q8 = 0});
   const Word huge = input.maxpos_word(), low = static_cast<Word>(256 - huge);
   EXPECT_EQ(run_row(function, {huge, 0, low}).words, (std::vector<Word>{64, 0, 0}));
   EXPECT_EQ(run_row(function, {low, 0, low}).words, (std::vector<Word>{0, 64, 0}));
@@ -325,8 +325,8 @@ TEST(LayerNormRow, RejectsRowsOfAnotherLengthAndBadParameters) {
   AccumulateEvents events;
   EXPECT_THROW(function(row, shorter, events), FormatError);
   EXPECT_THROW(LayerNormRow({}, norm_in, norm_out, {}, epsilon_log), FormatError);
-  EXPECT_THROW(LayerNormRow({}, {.n = 16}, norm_out, plain(3), epsilon_log), FormatError);
-  EXPECT_THROW(LayerNormRow({}, norm_in, {.n = 1}, plain(3), epsilon_log), FormatError);
+  EXPECT_THROW(LayerNormRow({}, LpFormat{.n = 16}, norm_out, plain(3), epsilon_log), FormatError);
+  EXPECT_THROW(LayerNormRow({}, norm_in, LpFormat{.n = 1}, plain(3), epsilon_log), FormatError);
   EXPECT_THROW(SoftmaxRow({.lf_bits = 17}, norm_in, norm_out), FormatError);
 }
 

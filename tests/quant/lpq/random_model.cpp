@@ -34,7 +34,7 @@ class Builder {
     result_.input.height = result_.graph.in_h;
     result_.input.width = result_.graph.in_w;
     result_.input.channels = result_.graph.in_c;
-    const LpFormat& format = formats_.input;
+    const formats::TensorFormat& format = formats_.input;
     const int count = result_.graph.in_h * result_.graph.in_w * result_.graph.in_c;
     for (int i = 0; i < count; ++i) {
       const auto word = static_cast<formats::Word>(between(0, format.word_count() - 1));
