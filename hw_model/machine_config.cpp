@@ -178,8 +178,7 @@ std::array<bool, 3> parse_widths(const std::string& name, const std::string& tex
 }
 
 void add_datapath(std::vector<Parameter>& list) {
-  list.push_back({"pe.datapath", "",
-                  "lp, ant, bitfusion, adaptivfloat, posit or integer: what PEs multiply",
+  list.push_back({"pe.datapath", "", "lp, ant, bitfusion, adaptivfloat, posit or integer: what PEs multiply",
                   [](const MachineConfig& c) {
                     return std::ranges::find(datapaths, c.datapath, [](const auto& d) { return d.second; })->first;
                   },

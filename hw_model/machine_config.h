@@ -10,8 +10,8 @@
 
 #include "hw_model/config_error.h"
 #include "hw_model/datapath/stages.h"
-#include "hw_model/memory/dram_config.h"
 #include "hw_model/datapath/word.h"
+#include "hw_model/memory/dram_config.h"
 #include "quant/formats/arithmetic.h"
 #include "quant/formats/number_system.h"
 

@@ -193,8 +193,8 @@ void use_numbers(Trace& trace, formats::NumberSystem numbers) {
   for (std::size_t i = 0; i < trace.layers.size(); ++i) {
     const Layer& layer = trace.graph.layers[i];
     if (!layer.uses_array()) continue;
-    const double largest = layer.kind == LayerKind::conv ? deviations / std::sqrt(static_cast<double>(layer.k()))
-                                                         : largest_activation;
+    const double largest =
+        layer.kind == LayerKind::conv ? deviations / std::sqrt(static_cast<double>(layer.k())) : largest_activation;
     set_weight(trace, i, in_system(numbers, trace.layers[i].weight, largest));
   }
 }

@@ -39,7 +39,7 @@ struct Trace {
   std::string source;           ///< Where the network comes from, for people.
   std::int64_t parameters = 0;  ///< Of the network as its authors count them; 0 if not known.
   workloads::LayerGraph graph;  ///< Layers and constants without values.
-  formats::TensorFormat input;      ///< Of the network's input.
+  formats::TensorFormat input;  ///< Of the network's input.
   std::vector<TraceConstant> constants;
   std::vector<TraceLayer> layers;
   std::string tensors;  ///< Name of the file beside the trace that holds its words; empty if there is none.

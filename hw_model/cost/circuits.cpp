@@ -144,6 +144,21 @@ Gates encoder_logic(const hw::MachineConfig& config, const Blocks& b, int sum, i
          scales * b.adder(max_exponent + log_bits) + word_rounding(b);
 }
 
+/// Of a linear word: magnitude, factor, product, place, rounding, saturation, sign. Floats look for the leading one.
+Gates linear_encoder_logic(const hw::MachineConfig& config, const Blocks& b, int sum) {
+  constexpr int scale_bits = 16, factor_bits = 16;
+  const int product = sum + factor_bits;
+  const bool floats = config.numbers() != formats::NumberSystem::integer;
+  return b.twos_complement(sum) + 2 * b.adder(scale_bits) + b.table(8, factor_bits) + b.multiplier(sum, factor_bits) +
+         (floats ? b.leading_zeros(product) : 0) + b.shifter(product, product) + b.adder(word_bits) +
+         2 * b.multiplexer(word_bits) + b.twos_complement(word_bits);
+}
+
+/// Of a column's lane.
+Gates array_encoder_logic(const hw::MachineConfig& config, const Blocks& b, int sum) {
+  return config.datapath == hw::Datapath::lp ? encoder_logic(config, b, sum, 2) : linear_encoder_logic(config, b, sum);
+}
+
 Gates encoder_registers(const hw::MachineConfig& config, const Blocks& b) {
   constexpr int scale_bits = 16;
   const int interval = config.array.rows + 1;
@@ -202,11 +217,12 @@ ArrayCircuits array_circuits(const hw::MachineConfig& config, const Blocks& b) {
                most([&](int mode) { return array.sum_skew[mode]; });
 
   for (const int mode : word_widths) {
-    array.encoder_lane[mode] =
-        encoder_logic(config, b, lane_widths(config, mode).sum, 2) + b.registers(word_bits * config.array.stages.edge);
+    array.encoder_lane[mode] = array_encoder_logic(config, b, lane_widths(config, mode).sum) +
+                               b.registers(word_bits * config.array.stages.edge);
   }
-  array.encoder = in_all_modes(
-      config, [&](const LaneWidths& w) { return encoder_logic(config, b, w.sum, 2) + encoder_registers(config, b); });
+  array.encoder = in_all_modes(config, [&](const LaneWidths& w) {
+    return array_encoder_logic(config, b, w.sum) + encoder_registers(config, b);
+  });
   return array;
 }
 

@@ -68,8 +68,7 @@ std::array<int, 4> parts_of(int number, int bits, int part) {
   for (int low = 0; low < bits; low += part) {
     const unsigned piece = (word >> low) & ((1u << part) - 1);
     const bool highest = low + part >= bits;
-    parts.at(static_cast<std::size_t>(low / part)) =
-        highest ? sign_extended(piece, part) : static_cast<int>(piece);
+    parts.at(static_cast<std::size_t>(low / part)) = highest ? sign_extended(piece, part) : static_cast<int>(piece);
   }
   return parts;
 }

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "quant/formats/family.h"
-#include "quant/formats/lp_format.h"
+#include "quant/formats/tensor_format.h"
 
 namespace lpa::datapath {
 
@@ -36,9 +36,9 @@ struct WordFormat {
 };
 
 /// The wires of a number format; sf is not among them.
-inline WordFormat to_word_format(const formats::LpFormat& format) {
+inline WordFormat to_word_format(const formats::TensorFormat& format) {
   return {static_cast<std::uint8_t>(format.n), static_cast<std::uint8_t>(format.es),
-          static_cast<std::uint8_t>(format.rs), format.regime};
+          static_cast<std::uint8_t>(format.rs), format.regime, format.family};
 }
 
 /// Lanes that a word of MODE (8, 4 or 2) carries.
@@ -62,7 +62,8 @@ struct DecodedWord {
   friend bool operator==(const DecodedWord&, const DecodedWord&) = default;
 };
 
-/// What MUL hands to ADD: +-2^(r + u / 2^6), of significands +-u * 2^r. If nar or zero is set (never both), r, u and negative mean nothing.
+/// What MUL hands to ADD: +-2^(r + u / 2^6), of significands +-u * 2^r. If nar or zero is set (never both), r, u and
+/// negative mean nothing.
 struct Product {
   std::int16_t r = 0;
   std::uint16_t u = 0;

@@ -196,13 +196,13 @@ class Compiler {
     places.output = &output;
     places.input_format = model_.operand_format(layer.input);
     check_widths(layer, quantized, places.input_format);
-    check_numbers(layer, places.input_format, "input");
-    check_numbers(layer, quantized.output, "output");
+    check_numbers(layer, places.input_format, "input words");
+    check_numbers(layer, quantized.output, "output words");
     check_numbers(layer, quantized.encoded, "encoded words");
     if (layer.uses_array()) check_numbers(layer, quantized.weight, "weights");
     if (places.addend != nullptr) {
       places.addend_format = model_.operand_format(layer.addend);
-      check_numbers(layer, places.addend_format, "addend");
+      check_numbers(layer, places.addend_format, "added words");
     }
     program_.descriptors.push_back(describe_layer(
         config_, layer, quantized, places, [&](std::int64_t size, const MakeBytes& make, const char* what) {
@@ -226,9 +226,10 @@ class Compiler {
   void check_numbers(const Layer& layer, const formats::TensorFormat& format, const char* what) const {
     const formats::NumberSystem numbers = config_.numbers();
     if (contains(numbers, format)) return;
-    throw MachineError(fmt::format("layer '{}': {} are {}, but the machine computes with {} words (pe.datapath); quantize "
-                                   "with --numbers {}", layer.name, what, to_string(format), to_string(numbers),
-                                   to_string(numbers)));
+    throw MachineError(
+        fmt::format("layer '{}': {} are {}, but the machine computes with {} words (pe.datapath); quantize "
+                    "with --numbers {}",
+                    layer.name, what, to_string(format), to_string(numbers), to_string(numbers)));
   }
 
   /// Whether there are elements of a copy's map that no box fills; they must be zeros.

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "hw_model/datapath/linear.h"
+
 namespace lpa::hw {
 namespace {
 
@@ -9,12 +11,17 @@ namespace {
 int order(std::uint8_t word, const FormatFields& format) {
   const int sign = 1 << (format.bits - 1);
   const bool negative = (word & sign) != 0;
-  if (formats::is_sign_magnitude(format.kind())) return negative ? sign - word : word;
-  return negative ? word - 2 * sign : word;
+  if (!formats::is_sign_magnitude(format.kind())) return negative ? word - 2 * sign : word;
+  int magnitude = word & (sign - 1);
+  if (format.kind() == formats::Family::flint) {  // The only one whose magnitudes are not in the order of their codes.
+    const datapath::Lane lane = datapath::decode_linear(word, to_word_format(format));
+    magnitude = lane.u << lane.r;
+  }
+  return negative ? -magnitude : magnitude;
 }
 
-std::uint8_t nar_word(std::int64_t bits) {
-  return static_cast<std::uint8_t>(1u << (bits - 1));
+bool is_nar(std::uint8_t word, const FormatFields& format) {
+  return formats::has_nar(format.kind()) && word == 1u << (format.bits - 1);
 }
 
 }  // namespace
@@ -64,12 +71,13 @@ PpuDatapath::Sum PpuDatapath::add_pair(std::uint8_t word, std::uint8_t residual)
 }
 
 std::uint8_t PpuDatapath::relu(std::uint8_t word) const {
-  return (word >> (output_.bits - 1) & 1) != 0 && word != nar_word(output_.bits) ? std::uint8_t{0} : word;
+  const bool negative = (word >> (output_.bits - 1) & 1) != 0;
+  return negative && !is_nar(word, output_) ? std::uint8_t{0} : word;
 }
 
 std::uint8_t PpuDatapath::max(std::uint8_t a, std::uint8_t b) const {
-  const std::uint8_t nar = nar_word(input_.bits);
-  if (a == nar || b == nar) return nar;
+  if (is_nar(a, input_)) return a;
+  if (is_nar(b, input_)) return b;
   return order(a, input_) >= order(b, input_) ? a : b;
 }
 

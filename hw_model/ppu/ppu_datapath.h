@@ -25,7 +25,7 @@ class PpuDatapath {
   /// Negative becomes zero; NaR stays.
   std::uint8_t relu(std::uint8_t word) const;
 
-  /// The larger of two words of the input format in two's complement order; NaR wins.
+  /// The larger of two words of the input format; NaR wins.
   std::uint8_t max(std::uint8_t a, std::uint8_t b) const;
 
   /// Running sum of an average pool over words of the input format, and its quotient by `count` as an output word:

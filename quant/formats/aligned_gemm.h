@@ -11,8 +11,8 @@
 
 namespace lpa::formats {
 
-/// An Operand in one integer: log * 256 + (significand - 1) * 2 + negative; zero and NaR are logs far outside what words can hold, so that the
-/// sum of two packed operands of LPs tells everything about their product.
+/// An Operand in one integer: log * 256 + (significand - 1) * 2 + negative; zero and NaR are logs far outside what
+/// words can hold, so that the sum of two packed operands of LPs tells everything about their product.
 using PackedOperand = std::int32_t;
 inline constexpr PackedOperand packed_zero = -(1 << 26);
 inline constexpr PackedOperand packed_nar = 1 << 28;

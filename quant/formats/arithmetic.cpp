@@ -152,7 +152,7 @@ Operand linear_operand(const TensorFormat& format, Word word) {
 Operand to_operand(const TensorFormat& format, Word word) {
   if (format.n > 8) throw FormatError(fmt::format("format {}: n must be at most 8 for an operand", to_string(format)));
   if (word == format.zero_word()) return {};
-  if (word == format.nar_word() && format.has_nar()) return {.log = 0, .negative = false, .zero = false, .nar = true};
+  if (format.is_nar(word)) return {.log = 0, .negative = false, .zero = false, .nar = true};
   if (format.linear()) return unscaled_magnitude(format, word) == 0 ? Operand{} : linear_operand(format, word);
   return {.log = static_cast<std::int16_t>(log2_q14(format.lp(), word) >> (14 - log_fraction_bits)),
           .negative = word > format.nar_word(),
@@ -327,7 +327,9 @@ PsumEncoder::Limits PsumEncoder::linear_limits() const {
     return nearest_->quantize(std::exp2(std::ldexp(static_cast<double>(log), -work_bits_)));
   };
   const double largest = largest_magnitude(output_);
-  const auto ceil_log = [this](double x) { return static_cast<std::int64_t>(std::ceil(std::ldexp(std::log2(x), work_bits_))); };
+  const auto ceil_log = [this](double x) {
+    return static_cast<std::int64_t>(std::ceil(std::ldexp(std::log2(x), work_bits_)));
+  };
   std::int64_t last = ceil_log(smallest_magnitude(output_)) - 2 * (1 << work_bits_);
   double reached = value(last);  // What rounding does not take to zero: of a posit the smallest magnitude.
   if (reached != 0) {
@@ -357,9 +359,7 @@ void PsumEncoder::make_cells(const Limits& all, bool least_is_limitless) {
       spacing <= 1 ? 1 : static_cast<std::int32_t>(std::bit_floor(static_cast<std::uint32_t>(spacing)));
   cell_bits_ = std::countr_zero(static_cast<std::uint32_t>(length));
   first_log_ = limits.front() - length;
-  const auto word = [&](std::size_t reached) {
-    return reached == 0 ? output_.zero_word() : all.words[reached - 1];
-  };
+  const auto word = [&](std::size_t reached) { return reached == 0 ? output_.zero_word() : all.words[reached - 1]; };
   std::size_t reached = 0;
   for (std::int32_t start = first_log_; start <= limits.back(); start += length) {
     while (reached < limits.size() && limits[reached] <= start) ++reached;

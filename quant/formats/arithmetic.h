@@ -113,7 +113,8 @@ struct AccumulateEvents {
 ///   sign is applied; the two's complement sum saturates at integer_bits + fraction_bits bits. The first product is no
 ///   exception. An empty sum has Psum::no_exponent, which is below every exponent.
 /// - Fixed: the magnitude floor(lf * 2^(E - lf_bits - lsb)) is added with its sign, saturating at fixed_bits bits.
-/// - Linear operands, which fixed sums alone take: a product is +-s * 2^E, s that of the significands, and the magnitude
+/// - Linear operands, which fixed sums alone take: a product is +-s * 2^E, s that of the significands, and the
+/// magnitude
 ///   floor(s * 2^(E - lsb)) is added.
 /// - NaR: once an operand is NaR, the sum is {0, no_exponent (fixed: 0), nar} whatever follows.
 class Accumulator {
@@ -158,8 +159,8 @@ int log2_q8(int count);
 /// an operand of the PPU's adder.
 std::int32_t scaled_log_q8(const TensorFormat& format, const Operand& operand);
 
-/// The encoder, of an LP: psum -> leading one -> linear-log table -> subtract the scale -> round to nearest in log2 (ties to
-/// even), saturate, flush -> word.
+/// The encoder, of an LP: psum -> leading one -> linear-log table -> subtract the scale -> round to nearest in log2
+/// (ties to even), saturate, flush -> word.
 ///
 /// The magnitude's bits below the leading one are truncated to log_bits bits, which index a table of log2(1.f)
 /// correctly rounded to log_bits fraction bits. The word's log2 + sf is the psum's log2 minus the scale: sf_weight +

@@ -20,7 +20,8 @@ std::size_t padded(std::size_t lanes) {
 
 }  // namespace
 
-GemmKernel::GemmKernel(const Arithmetic& arithmetic, const TensorFormat& weight, const TensorFormat& activation, int lsb)
+GemmKernel::GemmKernel(const Arithmetic& arithmetic, const TensorFormat& weight, const TensorFormat& activation,
+                       int lsb)
     : plan_(std::make_shared<const GemmPlan>(arithmetic, weight, activation, lsb)) {}
 
 std::string_view GemmKernel::name() const {

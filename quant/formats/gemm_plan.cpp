@@ -128,9 +128,10 @@ GemmPlan::GemmPlan(const Arithmetic& arithmetic, const TensorFormat& weight, con
       weight_magnitudes(magnitudes(weight)),
       activation_magnitudes(magnitudes(activation)) {
   if (weight.linear() != activation.linear() || (linear && arithmetic.psum != PsumKind::fixed)) {
-    throw FormatError(fmt::format("products of {} and {} in {} sums: linear words are multiplied by linear ones and "
-                                  "added in fixed sums", to_string(weight), to_string(activation),
-                                  arithmetic.psum == PsumKind::fixed ? "fixed" : "aligned"));
+    throw FormatError(fmt::format(
+        "products of {} and {} in {} sums: linear words are multiplied by linear ones and "
+        "added in fixed sums",
+        to_string(weight), to_string(activation), arithmetic.psum == PsumKind::fixed ? "fixed" : "aligned"));
   }
   use_ordered();
   const GemmTileSet& set = gemm_tile_set();

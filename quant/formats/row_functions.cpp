@@ -54,7 +54,8 @@ constexpr std::int64_t shift_right(std::int64_t value, int shift) {
 
 }  // namespace
 
-std::vector<Word> word_table(const TensorFormat& from, const TensorFormat& to, const std::function<double(double)>& function) {
+std::vector<Word> word_table(const TensorFormat& from, const TensorFormat& to,
+                             const std::function<double(double)>& function) {
   require(check(from));
   require(check(to));
   const auto encode = [&to]() -> std::function<Word(double)> {
@@ -64,7 +65,7 @@ std::vector<Word> word_table(const TensorFormat& from, const TensorFormat& to, c
   std::vector<Word> table;
   table.reserve(static_cast<std::size_t>(from.word_count()));
   for (int word = 0; word < from.word_count(); ++word) {
-    const bool nar = from.has_nar() && word == from.nar_word();
+    const bool nar = from.is_nar(static_cast<Word>(word));
     table.push_back(nar ? to.nar_word() : encode(function(decode(from, static_cast<Word>(word)))));
   }
   return table;

@@ -16,7 +16,8 @@ namespace lpa::formats {
 
 /// For every word of `from` the word of `to` nearest to function(value): of an lp nearest in log2, saturating, below
 /// minpos/2 zero; of others by their own rule. NaR for NaR.
-std::vector<Word> word_table(const TensorFormat& from, const TensorFormat& to, const std::function<double(double)>& function);
+std::vector<Word> word_table(const TensorFormat& from, const TensorFormat& to,
+                             const std::function<double(double)>& function);
 
 /// A real number as a layer normalisation's parameter memory holds it: +-2^(log_q8 / 2^8) or zero.
 struct LogNumber {

@@ -30,8 +30,8 @@ struct ToTensor {
   TensorFormat operator()(const PotFormat& f) const { return {Family::pot, f.n, 0, sf_of_scale(f.scale)}; }
   TensorFormat operator()(const FlintFormat& f) const { return {Family::flint, f.n, 0, sf_of_scale(f.scale)}; }
   TensorFormat operator()(const LnsFormat& f) const {
-    throw FormatError(fmt::format("{}: expected LP, posit, adaptivfloat, int, pot or flint, which machines compute with",
-                                  to_string(f)));
+    throw FormatError(fmt::format(
+        "{}: expected LP, posit, adaptivfloat, int, pot or flint, which machines compute with", to_string(f)));
   }
 };
 
@@ -57,10 +57,19 @@ const char* to_string(Family family) {
   return names.at(static_cast<std::size_t>(family));
 }
 
+int TensorFormat::order(Word word) const {
+  if (!sign_magnitude()) return word < nar_word() ? word : word - word_count();
+  // Only flint's magnitudes are not in the order of their codes; they are integers.
+  const int magnitude =
+      family == Family::flint ? static_cast<int>(unscaled_magnitude(*this, word)) : word & (nar_word() - 1);
+  return word < nar_word() ? magnitude : -magnitude;
+}
+
 std::string check(const TensorFormat& format) {
   if (!format.linear()) return check(format.lp());
   if (std::string wrong = range_error("n", format.n, 2, 8); !wrong.empty()) return wrong;
-  if (std::string wrong = range_error("sf * 256", format.sf_q8, -sf_limit_q8, sf_limit_q8); !wrong.empty()) return wrong;
+  if (std::string wrong = range_error("sf * 256", format.sf_q8, -sf_limit_q8, sf_limit_q8); !wrong.empty())
+    return wrong;
   if (format.family == Family::posit && format.sf_q8 != 0) return "sf must be 0: a posit has no scale";
   if (format.family == Family::adaptivfloat && format.sf_q8 % octave_q8 != 0) {
     return "sf must be a whole number: an adaptivfloat's bias is";
@@ -69,6 +78,10 @@ std::string check(const TensorFormat& format) {
 }
 
 std::string to_string(const TensorFormat& format) {
+  const bool scaled =
+      format.family == Family::integer || format.family == Family::pot || format.family == Family::flint;
+  // Enough digits to tell neighbouring scales, 0.27 % apart.
+  if (scaled) return fmt::format("{}<{},{:.4g}>", to_string(format.family), format.n, std::exp2(-format.sf()));
   return to_string(number_format(format));
 }
 
@@ -104,7 +117,7 @@ double decode(const TensorFormat& format, Word word) {
 }
 
 double unscaled_magnitude(const TensorFormat& format, Word word) {
-  if (word == format.zero_word() || (format.has_nar() && word == format.nar_word())) return 0;
+  if (word == format.zero_word() || format.is_nar(word)) return 0;
   if (!format.linear()) return std::exp2(log2_q14(format.lp(), word) / 16384.0);
   TensorFormat unscaled = format;
   unscaled.sf_q8 = 0;

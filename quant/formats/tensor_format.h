@@ -1,4 +1,5 @@
-// The format of a tensor that a simulated machine holds: a logarithmic posit, or what another accelerator computes with.
+// The format of a tensor that a simulated machine holds: a logarithmic posit, or what another accelerator computes
+// with.
 #pragma once
 
 #include <string>
@@ -41,13 +42,11 @@ struct TensorFormat {
   /// magnitude: a negative zero).
   Word nar_word() const { return static_cast<Word>(1u << (n - 1)); }
   bool has_nar() const { return formats::has_nar(family); }
+  bool is_nar(Word word) const { return has_nar() && word == nar_word(); }
   /// Whether the words are sign and magnitude instead of two's complement.
   bool sign_magnitude() const { return is_sign_magnitude(family); }
   /// Ascends with the value of words; that of 10..0 is the least, but for sign and magnitude, where it is 0.
-  int order(Word word) const {
-    if (word < nar_word()) return word;
-    return sign_magnitude() ? nar_word() - word : word - word_count();
-  }
+  int order(Word word) const;
 
   friend bool operator==(const TensorFormat&, const TensorFormat&) = default;
 };
@@ -55,7 +54,8 @@ struct TensorFormat {
 /// What is wrong with the parameters, as one line that names the field and its legal range; empty if nothing is.
 std::string check(const TensorFormat& format);
 
-/// As the format's own text: "LP<8,1,3,-0.25>", "int<8,0.05>".
+/// As the format's own text: "LP<8,1,3,-0.25>", "int<8,0.04998>"; a scale has four digits, which are enough to read it
+/// back.
 std::string to_string(const TensorFormat& format);
 
 /// Parses what to_string prints. Throws FormatError. Scales become powers of 2^(1/256): the nearest one.

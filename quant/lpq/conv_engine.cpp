@@ -24,8 +24,8 @@ struct ConvEngine::Planes {
   std::vector<std::uint8_t> words;
 };
 
-ConvEngine::ConvEngine(const workloads::Layer& layer, const QuantizedLayer& quantized, const formats::TensorFormat& input,
-                       KernelCache& kernels)
+ConvEngine::ConvEngine(const workloads::Layer& layer, const QuantizedLayer& quantized,
+                       const formats::TensorFormat& input, KernelCache& kernels)
     : layer_(layer),
       kernel_(kernels.kernel(quantized, input)),
       encoder_(kernels.encoder(quantized, input)),

@@ -43,8 +43,8 @@ struct WeightedLayer {
 /// Concurrent calls are safe.
 class FakeQuantization {
  public:
-  /// `activations`: formats of input, constants and outputs, all of them LP. `narrow`: those of the outputs of layers with 2-bit
-  /// weights, if they have others. Keeps references to network, graph and scales. Throws
+  /// `activations`: formats of input, constants and outputs, all of them LP. `narrow`: those of the outputs of layers
+  /// with 2-bit weights, if they have others. Keeps references to network, graph and scales. Throws
   /// workloads::InputError naming a layer whose weights the network does not have under its name.
   FakeQuantization(const workloads::Network& network, const workloads::LayerGraph& graph,
                    const NetworkFormats& activations, const formats::Arithmetic& arithmetic,

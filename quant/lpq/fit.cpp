@@ -42,7 +42,8 @@ void require_bits(int bits, const std::string& what, formats::NumberSystem numbe
 
 void check_options(const LayerGraph& graph, const std::vector<Tensor>& images, const FitOptions& options) {
   require_bits(options.weight_bits, "weight bits", options.numbers);
-  if (options.activation_bits != follow_weights) require_bits(options.activation_bits, "activation bits", options.numbers);
+  if (options.activation_bits != follow_weights)
+    require_bits(options.activation_bits, "activation bits", options.numbers);
   if (images.empty()) throw InputError("there must be at least one calibration image");
   for (const auto& [name, bits] : options.layer_weight_bits) {
     require_bits(bits, fmt::format("weight bits of layer \"{}\"", name), options.numbers);

@@ -11,8 +11,8 @@ namespace {
 using formats::AccumulateEvents;
 using formats::GemmPanel;
 using formats::GemmWeights;
-using formats::TensorFormat;
 using formats::Psum;
+using formats::TensorFormat;
 using formats::Word;
 using workloads::MatrixProducts;
 

@@ -8,10 +8,10 @@ namespace {
 
 using formats::AccumulateEvents;
 using formats::Accumulator;
-using formats::TensorFormat;
 using formats::Operand;
 using formats::Psum;
 using formats::PsumEncoder;
+using formats::TensorFormat;
 using formats::Word;
 using workloads::LayerGeometry;
 using workloads::LayerKind;
@@ -25,7 +25,7 @@ Psum ppu_add(const Accumulator& adder, const Psum& psum, const TensorFormat& for
 }
 
 Word rectified(Word word, const TensorFormat& format) {
-  return word > format.nar_word() ? format.zero_word() : word;
+  return word >= format.nar_word() && !format.is_nar(word) ? format.zero_word() : word;
 }
 
 std::size_t output_size(const LayerGeometry& g) {
@@ -59,8 +59,8 @@ std::vector<Operand> operand_table(const TensorFormat& format) {
   return operands;
 }
 
-ResidualTable::ResidualTable(const formats::Arithmetic& arithmetic, const TensorFormat& first, const TensorFormat& second,
-                             const TensorFormat& output)
+ResidualTable::ResidualTable(const formats::Arithmetic& arithmetic, const TensorFormat& first,
+                             const TensorFormat& second, const TensorFormat& output)
     : second_bits_(second.n) {
   const Accumulator adder = Accumulator::for_ppu(arithmetic);
   const PsumEncoder encoder = PsumEncoder::for_ppu(arithmetic, output, -output.sf_q8);
@@ -113,7 +113,7 @@ Word PreparedLayer::max_pool(const WordMap& input, int oy, int ox, int channel) 
   bool any = false, nar = false;
   for_window(layer_.geometry, oy, ox, [&](std::size_t position) {
     const Word word = input.words[position + static_cast<std::size_t>(channel)];
-    nar = nar || word == input_format_.nar_word();
+    nar = nar || input_format_.is_nar(word);
     if (!any || input_format_.order(word) > input_format_.order(best)) best = word;
     any = true;
   });

@@ -21,8 +21,8 @@ namespace lpa::lpq {
 /// and is done once per element, so the whole table is made at the start.
 class ResidualTable {
  public:
-  ResidualTable(const formats::Arithmetic& arithmetic, const formats::TensorFormat& first, const formats::TensorFormat& second,
-                const formats::TensorFormat& output);
+  ResidualTable(const formats::Arithmetic& arithmetic, const formats::TensorFormat& first,
+                const formats::TensorFormat& second, const formats::TensorFormat& output);
 
   formats::Word operator()(formats::Word first, formats::Word second, formats::AccumulateEvents& events) const {
     const Entry& entry = entries_[(std::size_t{first} << second_bits_) | second];

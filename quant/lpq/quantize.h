@@ -26,13 +26,13 @@ struct LayerFormats {
 struct NetworkFormats {
   formats::TensorFormat input;
   std::vector<formats::TensorFormat> constants;  ///< One per constant of the graph.
-  std::vector<LayerFormats> layers;          ///< One per layer of the graph, in its order.
+  std::vector<LayerFormats> layers;              ///< One per layer of the graph, in its order.
 };
 
 /// The words of values rounded nearest_linear. [channel][...] where there are `channel_sf_q8`, the values of a channel
 /// being scaled by it first; an empty one scales nothing.
-std::vector<formats::Word> encode_channels(const formats::TensorFormat& format, std::span<const std::int16_t> channel_sf_q8,
-                                           std::span<const float> values);
+std::vector<formats::Word> encode_channels(const formats::TensorFormat& format,
+                                           std::span<const std::int16_t> channel_sf_q8, std::span<const float> values);
 
 /// What is wrong with a format in a machine, as one line; empty if nothing is: the format must be legal and 2, 4 or 8
 /// bits wide.

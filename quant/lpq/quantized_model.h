@@ -9,18 +9,19 @@
 #include <vector>
 
 #include "quant/formats/arithmetic.h"
-#include "quant/formats/tensor_format.h"
 #include "quant/formats/row_functions.h"
+#include "quant/formats/tensor_format.h"
 #include "quant/lpq/search_record.h"
 #include "workloads/layers.h"
 
 namespace lpa::lpq {
 
 struct QuantizedLayer {
-  std::string name;           ///< Of the layer (workloads::Layer::name).
+  std::string name;               ///< Of the layer (workloads::Layer::name).
   formats::TensorFormat weight;   ///< conv; of a matmul the format of its stationary operand.
   formats::TensorFormat encoded;  ///< What the encoder behind the array emits; for a layer without array = output.
-  formats::TensorFormat output;  ///< What the post-processing unit stores. Equal to `encoded` unless the layer reencodes().
+  formats::TensorFormat
+      output;  ///< What the post-processing unit stores. Equal to `encoded` unless the layer reencodes().
   std::vector<formats::Word> weights;   ///< Unpacked words, in the order of workloads::Layer::weights.
   std::vector<formats::BiasTerm> bias;  ///< [out_c], scaled by sf of weight (the channel's) and input activation.
   /// conv: [out_c], what each channel's sf exceeds that of `weight` by, units of 2^-8. Empty: nothing.
@@ -56,7 +57,7 @@ struct QuantizedModel {
   std::uint64_t seed = 0;
   int calibration_images = 0;
   std::optional<SearchRecord> search;        ///< Of a method that searches.
-  formats::TensorFormat input;                   ///< Of the network's input.
+  formats::TensorFormat input;               ///< Of the network's input.
   std::vector<QuantizedConstant> constants;  ///< One per constant of the graph.
   std::vector<QuantizedLayer> layers;        ///< One per layer of the graph, in its order.
 

@@ -69,7 +69,8 @@ class Reader {
   explicit Reader(const std::filesystem::path& file)
       : file_(file.string()), content_(workloads::read_safetensors(file)) {}
 
-  void read_words(const std::string& name, const formats::TensorFormat& format, bool real, std::vector<Word>& words) const {
+  void read_words(const std::string& name, const formats::TensorFormat& format, bool real,
+                  std::vector<Word>& words) const {
     const auto bits = static_cast<std::size_t>(format.n);
     const auto& bytes = data<std::uint8_t>(name, (words.size() * bits + 7) / 8, "U8");
     words = unpack_words(bytes, format.n, words.size());

@@ -102,6 +102,41 @@ TEST(Recipe, TracesPassTheCheck) {
   EXPECT_THROW(recipe_of("w3"), std::invalid_argument);
 }
 
+TEST(Recipe, ATraceTakesTheFormatsOfAMachine) {
+  for (const std::string& name : formats::number_system_names()) {
+    const auto numbers = formats::parse_number_system(name);
+    Trace trace = small_trace();
+    apply_recipe(trace, Recipe::w8);
+    use_numbers(trace, numbers);
+    EXPECT_NO_THROW(check_trace(trace)) << name;
+    EXPECT_TRUE(contains(numbers, trace.input)) << name;
+    for (std::size_t i = 0; i < trace.layers.size(); ++i) {
+      const TraceLayer& layer = trace.layers[i];
+      EXPECT_TRUE(contains(numbers, layer.output) && contains(numbers, layer.encoded)) << name;
+      if (trace.graph.layers[i].uses_array()) EXPECT_TRUE(contains(numbers, layer.weight)) << name;
+    }
+    const Trace same = trace;
+    use_numbers(trace, numbers);
+    EXPECT_EQ(trace, same) << name;
+  }
+}
+
+TEST(Recipe, AMachinesFormatsKeepTheirWidthAndReachAsFarAsTheWordsGo) {
+  Trace trace = chain({4, 16, 1});
+  apply_recipe(trace, Recipe::w4);
+  use_numbers(trace, formats::NumberSystem::ant);
+  EXPECT_EQ(to_string(trace.layers[0].weight), "flint<4,0.125>");  // 16 words of a variance of 1/4: up to 4 * 1/2.
+  EXPECT_EQ(to_string(trace.layers[1].weight), "flint<4,0.0625>");
+  EXPECT_EQ(to_string(trace.layers[1].output), "int<8,0.0625>");
+  EXPECT_EQ(trace.layers[0].psum_lsb, 0);
+  // No words of 4 bits: formats stay, and the machine refuses them.
+  Trace narrow = chain({4, 16, 1});
+  apply_recipe(narrow, Recipe::w4);
+  use_numbers(narrow, formats::NumberSystem::adaptivfloat);
+  EXPECT_EQ(to_string(narrow.layers[0].weight), "LP<4,0,2,1>");
+  EXPECT_EQ(to_string(narrow.layers[0].output), "adaptivfloat<8,4,-12>");
+}
+
 /// The largest sum of k products has its place in 31 bits, and not in 30.
 TEST(Recipe, FixedSumsCannotSaturate) {
   const formats::LpFormat weight{.n = 4, .es = 0, .rs = 2, .sf_q8 = 512}, input{.n = 8, .es = 0, .rs = 3, .sf_q8 = 0};

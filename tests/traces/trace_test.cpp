@@ -173,7 +173,7 @@ TEST(Trace, RefusesWrongValuesNamingLineAndField) {
 
 TEST(Trace, MatricesAndCopiesNeedWordsOf8Bits) {
   Trace trace = small_trace();
-  trace.layers[5].output = trace.layers[5].encoded = {.n = 4, .es = 1, .rs = 2, .sf_q8 = 0};
+  trace.layers[5].output = trace.layers[5].encoded = formats::LpFormat{.n = 4, .es = 1, .rs = 2, .sf_q8 = 0};
   const auto fault = [&]() -> std::string {
     try {
       check_trace(trace);

@@ -73,6 +73,35 @@ TEST(Descriptor, FormatsMustBeOnesTheHardwareHas) {
   EXPECT_EQ(refused(d), "weight.rs");
 }
 
+TEST(Descriptor, FormatsMustBeThoseOfTheMachinesDatapath) {
+  const auto of_machine = [](Datapath datapath) {
+    MachineConfig config;
+    config.datapath = datapath;
+    config.arithmetic = formats::arithmetic_preset("fixed");
+    return config;
+  };
+  const auto with = [](const FormatFields& weight, const FormatFields& other) {
+    Descriptor d = test::gemm({}, 10, 8, 8, weight.bits);
+    d.weight = weight;
+    d.input = d.encoded = d.output = other;
+    return d;
+  };
+  const FormatFields lp, integer{8, 0, 7, 0, 0, 3}, flint{4, 0, 3, 0, 0, 5}, posit{8, 1, 7, 0, 0, 1};
+  EXPECT_EQ(refused(with(lp, lp), of_machine(Datapath::lp)), "");
+  EXPECT_EQ(refused(with(integer, lp), of_machine(Datapath::lp)), "weight.family");
+  EXPECT_EQ(refused(with(lp, lp), of_machine(Datapath::integer)), "input.family");
+  EXPECT_EQ(refused(with(integer, integer), of_machine(Datapath::integer)), "");
+  EXPECT_EQ(refused(with(flint, integer), of_machine(Datapath::ant)), "");
+  EXPECT_EQ(refused(with(flint, integer), of_machine(Datapath::bitfusion)), "weight.family");
+  EXPECT_EQ(refused(with(posit, posit), of_machine(Datapath::posit)), "");
+  FormatFields wrong = posit;
+  wrong.es = 2;
+  EXPECT_EQ(refused(with(wrong, posit), of_machine(Datapath::posit)), "weight.es");
+  wrong = posit;
+  wrong.rs = 6;
+  EXPECT_EQ(refused(with(wrong, posit), of_machine(Datapath::posit)), "weight.rs");
+}
+
 TEST(Descriptor, WithoutAnAdditionTheOutputFormatIsTheEncoders) {
   Descriptor d = test::gemm({}, 10, 10, 10);
   d.output.sf = 1;

@@ -126,8 +126,8 @@ struct Depthwise {
     graph.in_c = channels;
     graph.layers.push_back(layer);
     lpq::QuantizedLayer quantized;
-    quantized.weight = {weight_bits, 0, weight_bits - 1, 0};
-    quantized.encoded = quantized.output = model.input = {8, 1, 3, 0};
+    quantized.weight = formats::LpFormat{weight_bits, 0, weight_bits - 1, 0};
+    quantized.encoded = quantized.output = model.input = formats::LpFormat{8, 1, 3, 0};
     quantized.weights.assign(static_cast<std::size_t>(9 * channels), 1);
     quantized.bias.resize(static_cast<std::size_t>(channels));
     model.layers.push_back(quantized);

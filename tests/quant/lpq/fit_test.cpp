@@ -2,12 +2,14 @@
 
 #include <cmath>
 #include <limits>
+#include <random>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "quant/lpq/evaluate.h"
 #include "quant/lpq/format_search.h"
+#include "quant/lpq/linear_search.h"
 #include "quant/lpq/quantize.h"
 #include "quant/lpq/software_machine.h"
 #include "tests/quant/lpq/small_network.h"
@@ -49,6 +51,68 @@ TEST_F(Fit, DoesNotDependOnTheNumberOfThreads) {
     options.threads = threads;
     EXPECT_EQ(fit(network_, graph_, images, options), one) << threads << " threads";
   }
+}
+
+TEST_F(Fit, WordsOfOtherMachinesAreThoseOfTheirSystem) {
+  for (const std::string& name : formats::number_system_names()) {
+    for (const ScaleMode scales : {ScaleMode::per_tensor, ScaleMode::per_channel}) {
+      FitOptions options{.numbers = formats::parse_number_system(name), .scales = scales};
+      const QuantizedModel model = fit(network_, graph_, calibration(4), options);
+      EXPECT_TRUE(contains(options.numbers, model.input)) << name;
+      for (const QuantizedLayer& layer : model.layers) {
+        EXPECT_TRUE(contains(options.numbers, layer.output)) << name << ", " << layer.name;
+        if (layer.kind == LayerKind::conv) EXPECT_TRUE(contains(options.numbers, layer.weight)) << name;
+      }
+    }
+  }
+}
+
+TEST_F(Fit, RefusesWidthsThatAMachinesWordsDoNotHave) {
+  EXPECT_THAT(error({.weight_bits = 4, .numbers = formats::NumberSystem::adaptivfloat}),
+              HasSubstr("weight bits is 4 but adaptivfloat has no words of that width"));
+  EXPECT_THAT(error({.activation_bits = 2, .numbers = formats::NumberSystem::ant}), HasSubstr("activation bits is 2"));
+}
+
+/// The error of rounding value by value.
+double error_of(const std::vector<float>& values, const formats::TensorFormat& format) {
+  const formats::NumberEncoder encode(number_format(format));
+  double sum = 0;
+  for (const float value : values) sum += std::pow(encode.quantize(value) - value, 2);
+  return sum / static_cast<double>(values.size());
+}
+
+TEST(LinearSearch, NoOtherScaleHasALesserError) {
+  const unsigned seed = 11;
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0, 0.3F);
+  std::vector<float> values(2000);
+  for (float& value : values) value = normal(random);
+  const ValueStatistics statistics(values);
+  for (const auto system : {formats::NumberSystem::integer, formats::NumberSystem::ant}) {
+    for (const int bits : {8, 4}) {
+      const LinearChoice choice = search_linear_format(statistics, system, bits);
+      const double error = error_of(values, choice.format);
+      EXPECT_NEAR(choice.mean_squared_error, error, 1e-9 + 1e-6 * error) << to_string(choice.format);
+      for (formats::TensorFormat other : formats_of(system, bits)) {
+        for (int sf_q8 = choice.format.sf_q8 - 600; sf_q8 < choice.format.sf_q8 + 600; sf_q8 += 3) {
+          other.sf_q8 = sf_q8;
+          ASSERT_GE(error_of(values, other), error * (1 - 1e-6)) << to_string(other) << ", seed " << seed;
+        }
+      }
+    }
+  }
+}
+
+TEST(LinearSearch, AdaptivFloatHasItsAuthorsBiasAndAPositNone) {
+  const std::vector<float> values{0.1F, -5.0F, 0.7F, 0.0F};
+  const ValueStatistics statistics(values);
+  const LinearChoice af = search_linear_format(statistics, formats::NumberSystem::adaptivfloat, 8);
+  EXPECT_EQ(to_string(af.format), to_string(formats::fit_adaptiv_float(8, 4, 5)));
+  EXPECT_NEAR(af.mean_squared_error, error_of(values, af.format), 1e-9);
+  const LinearChoice posit = search_linear_format(statistics, formats::NumberSystem::posit, 8);
+  EXPECT_EQ(to_string(posit.format), "posit<8,1>");
+  EXPECT_NEAR(posit.mean_squared_error, error_of(values, posit.format), 1e-9);
+  EXPECT_EQ(search_linear_format(ValueStatistics({0, 0}), formats::NumberSystem::integer, 8).format.sf_q8, 0);
 }
 
 TEST_F(Fit, DependsOnTheSeedOnlyWhereValuesAreDrawn) {

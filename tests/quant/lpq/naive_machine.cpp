@@ -9,10 +9,10 @@ namespace lpa::lpq::testing {
 namespace {
 
 using formats::Accumulator;
-using formats::LpFormat;
 using formats::Operand;
 using formats::Psum;
 using formats::PsumEncoder;
+using formats::TensorFormat;
 using formats::Word;
 using workloads::Layer;
 using workloads::LayerKind;
@@ -21,9 +21,10 @@ using Kind = workloads::Activation::Kind;
 /// A word with its format.
 struct Number {
   Word word = 0;
-  LpFormat format;
+  TensorFormat format;
 
-  bool nar() const { return word == (1 << (format.n - 1)); }
+  bool nar() const { return format.has_nar() && word == (1 << (format.n - 1)); }
+  bool zero() const { return formats::decode(format, word) == 0; }
   Operand operand() const { return formats::to_operand(format, word); }
 };
 
@@ -87,7 +88,7 @@ struct Machine {
   }
 
   /// Made once for each divisor of the layer: their tables take long.
-  const PsumEncoder& ppu_encoder(const LpFormat& output, int divisor) {
+  const PsumEncoder& ppu_encoder(const TensorFormat& output, int divisor) {
     auto found = ppu_encoders.find(divisor);
     if (found == ppu_encoders.end()) {
       const int scale = -output.sf_q8 + formats::log2_q8(divisor);
@@ -96,12 +97,12 @@ struct Machine {
     return found->second;
   }
 
-  Word sum_in_ppu(const std::vector<Number>& terms, const LpFormat& output, int divisor) {
+  Word sum_in_ppu(const std::vector<Number>& terms, const TensorFormat& output, int divisor) {
     Psum sum;
     bool nar = false;
     for (const Number& term : terms) {
       nar |= term.nar();
-      if (nar || term.word == 0) continue;
+      if (nar || term.zero()) continue;
       sum = adder.add(sum, formats::scaled_log_q8(term.format, term.operand()), term.operand().negative, &events);
     }
     if (nar) return output.nar_word();
@@ -110,7 +111,7 @@ struct Machine {
 
   Word convolve(const Layer& layer, const QuantizedLayer& quantized, int oy, int ox, int n) {
     const auto& g = layer.geometry;
-    const LpFormat in = model.operand_format(layer.input);
+    const TensorFormat in = model.operand_format(layer.input);
     const int group = n / (g.out_c / g.groups);
     const int depth = g.in_c / g.groups;
     Psum psum = array->start(quantized.bias.at(static_cast<std::size_t>(n)));
@@ -139,10 +140,11 @@ struct Machine {
   }
 
   /// A table's entry.
-  static Word converted(const Number& number, const workloads::Activation& activation, const LpFormat& to) {
+  static Word converted(const Number& number, const workloads::Activation& activation, const TensorFormat& to) {
     if (number.nar()) return to.nar_word();
-    return formats::encode(to, activation(formats::decode(number.format, number.word)), formats::Rounding::nearest_log,
-                           true);
+    const double value = activation(formats::decode(number.format, number.word));
+    if (to.linear()) return formats::encode(number_format(to), value);
+    return formats::encode(to.lp(), value, formats::Rounding::nearest_log, true);
   }
 
   /// What becomes of a word of the encoder at position `at` of the layer's map.
@@ -240,8 +242,14 @@ struct Machine {
     return (exponent - 1) * 256 + static_cast<int>(std::floor(std::ldexp(entry, 8 - bits)));
   }
 
-  /// The word nearest to 2^(log/256) in log2.
-  Word nearest(int log, const LpFormat& output) const {
+  /// The word nearest to 2^(log/256): of an LP in log2.
+  Word nearest(int log, const TensorFormat& tensor) const {
+    if (tensor.linear()) {
+      TensorFormat unscaled = tensor;
+      unscaled.sf_q8 = 0;
+      return formats::encode(number_format(unscaled), std::exp2(std::max(-1000.0, (log + tensor.sf_q8) / 256.0)));
+    }
+    const formats::LpFormat output = tensor.lp();
     const auto log_of = [&output](Word word) { return formats::log2_q14(output, word) / 64.0 - output.sf_q8; };
     const Word minpos = output.minpos_word();
     if (arithmetic.flush && log < log_of(minpos) - 256) return 0;
@@ -259,7 +267,7 @@ struct Machine {
     return count > 0;
   }
 
-  std::vector<Word> softmax(const std::vector<Number>& row, const LpFormat& output) {
+  std::vector<Word> softmax(const std::vector<Number>& row, const TensorFormat& output) {
     if (has_nar(row)) return std::vector<Word>(row.size(), output.nar_word());
     std::vector<int> t;
     for (const Number& x : row) {
@@ -267,7 +275,7 @@ struct Machine {
       const int integer = log >> 8;
       const double magnitude =
           std::min(std::floor(std::ldexp(converter(log - 256 * integer), integer + 8)), std::exp2(23) - 1);
-      t.push_back(x.word == 0 ? 0 : static_cast<int>(x.operand().negative ? -magnitude : magnitude));
+      t.push_back(x.zero() ? 0 : static_cast<int>(x.operand().negative ? -magnitude : magnitude));
     }
     const int largest = *std::max_element(t.begin(), t.end());
     double sum = 0;
@@ -282,19 +290,19 @@ struct Machine {
 
   double value(const Psum& psum) const { return std::ldexp(psum.value, psum.exponent - adder.fraction_bits()); }
 
-  std::vector<Word> normalize(const std::vector<Number>& row, const Layer& layer, const LpFormat& output) {
+  std::vector<Word> normalize(const std::vector<Number>& row, const Layer& layer, const TensorFormat& output) {
     if (has_nar(row)) return std::vector<Word>(row.size(), output.nar_word());
     const auto log_of = [](double x) { return static_cast<int>(std::lround(256 * std::log2(std::abs(x)))); };
     const int count = log_of(static_cast<double>(row.size()));
     Psum sum;
     for (const Number& x : row) {
-      if (x.word == 0) continue;
+      if (x.zero()) continue;
       sum = adder.add(sum, formats::scaled_log_q8(x.format, x.operand()), x.operand().negative, &events);
     }
     // x - mean, as the second and the third pass form it.
     const auto deviation = [&](const Number& x) {
       Psum result;
-      if (x.word != 0) {
+      if (!x.zero()) {
         result = adder.add(result, formats::scaled_log_q8(x.format, x.operand()), x.operand().negative, &events);
       }
       if (sum.value != 0) result = adder.add(result, log8(std::abs(value(sum))) - count, sum.value > 0, &events);

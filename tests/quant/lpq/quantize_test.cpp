@@ -41,7 +41,7 @@ LayerGraph one_layer(int k, int n, double scale, std::mt19937_64& random) {
 std::int64_t worst_sum(const LayerGraph& graph, const QuantizedModel& model, formats::AccumulateEvents& events) {
   const QuantizedLayer& layer = model.layers[0];
   const formats::Accumulator accumulator(formats::arithmetic_preset("fixed"), layer.weight.n, layer.psum_lsb);
-  formats::Operand activation = formats::to_operand(model.input, model.input.maxpos_word());
+  formats::Operand activation = formats::to_operand(model.input, model.input.lp().maxpos_word());
   std::int64_t worst = 0;
   const auto depth = static_cast<std::size_t>(graph.layers[0].k());
   for (std::size_t n = 0; n < layer.bias.size(); ++n) {
@@ -66,13 +66,13 @@ TEST(ChoosePsumLsb, ExcludesSaturationAndWastesLessThanTwoBits) {
     NetworkFormats formats;
     formats.input = testing::random_format(random, 0);
     formats.layers.push_back({.weight = testing::random_format(random, 2), .encoded = {}, .output = {}});
-    formats.layers[0].output = {.n = 8, .es = 0, .rs = 4, .sf_q8 = 0};
+    formats.layers[0].output = formats::LpFormat{.n = 8, .es = 0, .rs = 4, .sf_q8 = 0};
     const QuantizedModel model = quantize(graph, formats);
     formats::AccumulateEvents events;
     const std::int64_t worst = worst_sum(graph, model, events);
     const QuantizedLayer& layer = model.layers[0];
     const double scale = layer.weight.sf() + model.input.sf() - layer.encoded.sf();
-    if (layer.psum_lsb <= std::floor(formats::log2_q14(layer.encoded, 1) / 16384.0 + scale) - 2) {
+    if (layer.psum_lsb <= std::floor(formats::log2_q14(layer.encoded.lp(), 1) / 16384.0 + scale) - 2) {
       // The rule of the proof decided, not that of the smallest word.
       EXPECT_EQ(events.saturations, 0U) << "trial " << trial;
       EXPECT_GT(worst, std::int64_t{1} << 28) << "trial " << trial << ": the lsb could be finer";
@@ -86,11 +86,12 @@ TEST(ChoosePsumLsb, KeepsTheSmallestOutputWordVisibleWhenTheFormatsAreTooWideFor
   std::mt19937_64 random(6);
   const LayerGraph graph = one_layer(16, 2, 0.2, random);
   NetworkFormats formats;
-  formats.input = {.n = 8, .es = 5, .rs = 3, .sf_q8 = 0};  // up to 2^96
-  formats.layers.push_back({.weight = {.n = 8, .es = 0, .rs = 7, .sf_q8 = 512}, .encoded = {}, .output = {}});
-  formats.layers[0].output = {.n = 8, .es = 0, .rs = 4, .sf_q8 = 0};  // 2^-4 at the least
+  formats.input = formats::LpFormat{.n = 8, .es = 5, .rs = 3, .sf_q8 = 0};  // up to 2^96
+  formats.layers.push_back(
+      {.weight = formats::LpFormat{.n = 8, .es = 0, .rs = 7, .sf_q8 = 512}, .encoded = {}, .output = {}});
+  formats.layers[0].output = formats::LpFormat{.n = 8, .es = 0, .rs = 4, .sf_q8 = 0};  // 2^-4 at the least
   const QuantizedModel model = quantize(graph, formats);
-  const double smallest = formats::log2_q14(model.layers[0].output, 1) / 16384.0 + 2;  // in the psum's terms
+  const double smallest = formats::log2_q14(model.layers[0].output.lp(), 1) / 16384.0 + 2;  // in the psum's terms
   EXPECT_EQ(model.layers[0].psum_lsb, static_cast<int>(std::floor(smallest)) - 1);
 }
 
@@ -98,10 +99,11 @@ TEST(Quantize, RoundsWeightsToTheNearestValueAndScalesTheBias) {
   std::mt19937_64 random(7);
   const LayerGraph graph = one_layer(9, 3, 0.2, random);
   NetworkFormats formats;
-  formats.input = {.n = 8, .es = 0, .rs = 7, .sf_q8 = 100};
+  formats.input = formats::LpFormat{.n = 8, .es = 0, .rs = 7, .sf_q8 = 100};
   const LpFormat weight{.n = 4, .es = 1, .rs = 2, .sf_q8 = 300};
   const LpFormat output{.n = 4, .es = 0, .rs = 2, .sf_q8 = -20};
-  formats.layers.push_back({.weight = weight, .encoded = {.n = 2, .es = 0, .rs = 1}, .output = output});
+  formats.layers.push_back(
+      {.weight = weight, .encoded = formats::LpFormat{.n = 2, .es = 0, .rs = 1}, .output = output});
   const QuantizedModel model = quantize(graph, formats);
   const QuantizedLayer& layer = model.layers.at(0);
   EXPECT_EQ(model.network, "one.onnx");
@@ -123,7 +125,7 @@ TEST(Quantize, ChannelsWithScalesOfTheirOwnAreRoundedInThem) {
   std::mt19937_64 random(3);
   const LayerGraph graph = one_layer(50, 4, 0.3, random);
   NetworkFormats formats;
-  formats.input = {.n = 8, .es = 0, .rs = 7, .sf_q8 = 100};
+  formats.input = formats::LpFormat{.n = 8, .es = 0, .rs = 7, .sf_q8 = 100};
   const LpFormat weight{.n = 4, .es = 1, .rs = 2, .sf_q8 = 300};
   const std::vector<std::int16_t> own{0, -256, 100, 777};
   formats.layers.push_back({.weight = weight, .encoded = {}, .output = {}, .channel_sf_q8 = own});

@@ -11,6 +11,7 @@ namespace lpa::lpq::testing {
 namespace {
 
 using formats::LpFormat;
+using formats::TensorFormat;
 using workloads::Layer;
 using workloads::LayerGeometry;
 using workloads::LayerKind;
@@ -18,7 +19,7 @@ using Kind = workloads::Activation::Kind;
 
 class Builder {
  public:
-  explicit Builder(std::uint64_t seed) : random_(seed) {
+  Builder(std::uint64_t seed, formats::NumberSystem numbers) : random_(seed), numbers_(numbers) {
     result_.graph.network = "random.onnx";
     result_.graph.in_h = between(5, 11);
     result_.graph.in_w = between(5, 11);
@@ -34,7 +35,7 @@ class Builder {
     result_.input.height = result_.graph.in_h;
     result_.input.width = result_.graph.in_w;
     result_.input.channels = result_.graph.in_c;
-    const formats::TensorFormat& format = formats_.input;
+    const TensorFormat& format = formats_.input;
     const int count = result_.graph.in_h * result_.graph.in_w * result_.graph.in_c;
     for (int i = 0; i < count; ++i) {
       const auto word = static_cast<formats::Word>(between(0, format.word_count() - 1));
@@ -96,8 +97,8 @@ class Builder {
   /// Formats that the machine takes, once it is known who uses which words.
   void choose_formats() {
     const auto choose = [this](int operand, double sf) {
-      LpFormat format = random_format(random_, sf);
-      while (format.n != 8 && must_have_bytes(result_.graph, operand)) format = random_format(random_, sf);
+      TensorFormat format = random_format(random_, sf, numbers_);
+      while (format.n != 8 && must_have_bytes(result_.graph, operand)) format = random_format(random_, sf, numbers_);
       return format;
     };
     formats_.input = choose(workloads::network_input, 0);
@@ -106,7 +107,7 @@ class Builder {
     }
     for (std::size_t i = 0; i < layers().size(); ++i) {
       LayerFormats& of_layer = formats_.layers[i];
-      of_layer.encoded = random_format(random_, -1);
+      of_layer.encoded = random_format(random_, -1, numbers_);
       of_layer.output = choose(static_cast<int>(i), layers()[i].kind == LayerKind::softmax ? 2 : -1);
       of_layer.sum_bound = chance() ? 0 : std::exp2(between(-2, 8));
     }
@@ -323,7 +324,7 @@ class Builder {
   }
 
   void make_weights(Layer& layer) {
-    weight_format_ = random_format(random_, 1);
+    weight_format_ = random_format(random_, 1, numbers_);
     std::normal_distribution<double> normal(0, std::exp2(-weight_format_.sf()));
     const auto count = layer.geometry.out_c * layer.k();
     for (std::int64_t i = 0; i < count; ++i) layer.weights.push_back(static_cast<float>(normal(random_)));
@@ -335,7 +336,8 @@ class Builder {
   std::mt19937_64 random_;
   RandomModel result_;
   NetworkFormats formats_;
-  LpFormat weight_format_;
+  formats::NumberSystem numbers_;
+  TensorFormat weight_format_;
 };
 
 }  // namespace
@@ -348,8 +350,20 @@ LpFormat random_format(std::mt19937_64& random, double sf) {
   return format;
 }
 
-RandomModel make_random_model(std::uint64_t seed, bool nar_input) {
-  return Builder(seed).build(nar_input);
+TensorFormat random_format(std::mt19937_64& random, double sf, formats::NumberSystem numbers) {
+  if (numbers == formats::NumberSystem::lp) return random_format(random, sf);
+  std::vector<TensorFormat> all;
+  while (all.empty()) all = formats_of(numbers, 2 << std::uniform_int_distribution<int>(0, 2)(random));
+  TensorFormat format = all[std::uniform_int_distribution<std::size_t>(0, all.size() - 1)(random)];
+  const int shift_q8 = std::uniform_int_distribution<int>(-256, 256)(random);
+  if (format.family == formats::Family::posit) return format;
+  format.sf_q8 = static_cast<int>(256 * (std::log2(largest_magnitude(format) / 4) + sf)) + shift_q8;
+  if (format.family == formats::Family::adaptivfloat) format.sf_q8 = format.sf_q8 / 256 * 256;
+  return format;
+}
+
+RandomModel make_random_model(std::uint64_t seed, bool nar_input, formats::NumberSystem numbers) {
+  return Builder(seed, numbers).build(nar_input);
 }
 
 }  // namespace lpa::lpq::testing

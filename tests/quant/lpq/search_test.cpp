@@ -135,7 +135,7 @@ TEST_P(EverySetting, WeightsAreRoundedToTheWordsOfTheModel) {
       const double value = formats::decode(layer.weight, layer.weights[w]) * std::exp2(-own / 256.0);
       expected.push_back(static_cast<float>(value));
     }
-    std::vector<float> rounded = *quantization.weights(i, layer.weight);
+    std::vector<float> rounded = *quantization.weights(i, layer.weight.lp());
     for (float& weight : rounded) weight *= static_cast<float>(quantization.layers()[i].factor);
     std::ranges::sort(expected);  // The layer's order is another one than the node's.
     std::ranges::sort(rounded);
@@ -152,13 +152,13 @@ TEST_P(EverySetting, FakeQuantizedOutputsAreNearTheMachines) {
   workloads::Executor executor(setting.network);
   for (std::size_t i = 0; i < quantization.layers().size(); ++i) {
     const WeightedLayer& layer = quantization.layers()[i];
-    executor.set_weights(layer.node, *quantization.weights(i, setting.formats.layers[layer.layer].weight));
+    executor.set_weights(layer.node, *quantization.weights(i, setting.formats.layers[layer.layer].weight.lp()));
   }
   double difference = 0, power = 0;
   for (const workloads::Tensor& image : setting.images) {
     const workloads::Tensor fake = executor.run(
         quantization.round_input(image), [&](int value, std::span<float> data) { quantization.round(value, data); });
-    const formats::LpFormat& format = model.layers.back().output;
+    const formats::TensorFormat& format = model.layers.back().output;
     const workloads::Tensor exact = dequantize(machine.run_to_end(quantize_input(image, model.input)), format);
     for (std::size_t i = 0; i < fake.data.size(); ++i) {
       difference += std::pow(double{fake.data[i]} - exact.data[i], 2);
@@ -236,7 +236,7 @@ TEST_P(EverySetting, ActivationsFollowTheWeights) {
     EXPECT_EQ(formats.output.n, narrow ? 4 : 8) << layer.name;
     widths.insert(formats.output.n);
     EXPECT_EQ(formats.channel_sf_q8, setting.scales.empty() ? std::vector<std::int16_t>{}
-                                                            : setting.scales[i]->of(formats.weight).channel_sf_q8);
+                                                            : setting.scales[i]->of(formats.weight.lp()).channel_sf_q8);
   }
   EXPECT_TRUE(widths.contains(4));
   // The search saw the very formats that it gives: its loss is that of the result.
@@ -448,12 +448,12 @@ TEST(ChannelScales, AChannelAllButZeroLeavesTheOthersTheirPartialSums) {
   layer.bias.assign(8, 0.3F);
   graph.layers = {layer};
   const auto lsb = [&] {
-    NetworkFormats formats{.input = {.n = 8, .es = 0, .rs = 7}, .constants = {}, .layers = {}};
+    NetworkFormats formats{.input = formats::LpFormat{.n = 8, .es = 0, .rs = 7}, .constants = {}, .layers = {}};
     const ChannelScales channels(graph.layers[0]);
     LayerFormats& of_layer = formats.layers.emplace_back();
     of_layer.weight = channels.best(4).format;
-    of_layer.output = {.n = 8, .es = 0, .rs = 7};
-    of_layer.channel_sf_q8 = channels.of(of_layer.weight).channel_sf_q8;
+    of_layer.output = formats::LpFormat{.n = 8, .es = 0, .rs = 7};
+    of_layer.channel_sf_q8 = channels.of(of_layer.weight.lp()).channel_sf_q8;
     return quantize(graph, formats).layers[0].psum_lsb;
   };
   const int usual = lsb();

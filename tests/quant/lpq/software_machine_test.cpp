@@ -49,9 +49,10 @@ struct Seen {
   std::uint64_t saturations = 0, nar_products = 0;
 };
 
-void expect_agreement(std::uint64_t seed, bool nar_input, const NamedArithmetic& named, Seen& seen) {
+void expect_agreement(std::uint64_t seed, bool nar_input, const NamedArithmetic& named, Seen& seen,
+                      formats::NumberSystem numbers = formats::NumberSystem::lp) {
   SCOPED_TRACE("seed " + std::to_string(seed) + ", " + named.name + (nar_input ? ", with NaR" : ""));
-  const RandomModel random = make_random_model(seed, nar_input);
+  const RandomModel random = make_random_model(seed, nar_input, numbers);
   AccumulateEvents expected_events, events, end_events;
   const auto expected = run_naively(random.graph, random.model, named.arithmetic, random.input, expected_events);
   const SoftwareMachine machine(random.graph, random.model, named.arithmetic);
@@ -109,6 +110,23 @@ TEST(SoftwareMachine, ComputesTheWordsAndEventsOfTheRulesOnRandomGraphs) {
   EXPECT_EQ(seen.nar_products, 0U);
 }
 
+TEST(SoftwareMachine, ComputesTheWordsOfOtherMachinesOnRandomGraphs) {
+  for (const std::string& name : formats::number_system_names()) {
+    SCOPED_TRACE(name);
+    const auto numbers = formats::parse_number_system(name);
+    if (numbers == formats::NumberSystem::lp) continue;
+    Seen seen;
+    for (const NamedArithmetic& named : arithmetics()) {
+      if (named.arithmetic.psum != formats::PsumKind::fixed) continue;
+      for (std::uint64_t seed = 300; seed < 340; ++seed) expect_agreement(seed, seed % 8 == 0, named, seen, numbers);
+    }
+    EXPECT_EQ(seen.kinds.size(), 8U);
+    EXPECT_EQ(seen.curves.size(), 4U);
+    EXPECT_GT(seen.words.size(), 200U);
+    EXPECT_EQ(seen.nar_products > 0, numbers == formats::NumberSystem::posit);
+  }
+}
+
 TEST(SoftwareMachine, SpreadsANotARealAsTheRulesSay) {
   Seen seen;
   for (const NamedArithmetic& named : arithmetics()) {
@@ -155,6 +173,13 @@ TEST(Dequantize, IsTheInverseOfQuantizingWordsValues) {
   EXPECT_EQ(tensor.shape, (workloads::Shape{1, 2, 2, 4}));
   EXPECT_FLOAT_EQ(tensor.data.at(8 + 3), static_cast<float>(formats::decode(format, 7)));  // channel 1, pixel 3
   EXPECT_EQ(quantize_input(tensor, format), map);
+}
+
+TEST(Argmax, ComparesFlintByTheirMagnitudes) {
+  const formats::TensorFormat flint(formats::Family::flint, 4, 0, 0);
+  // 5 is 8 and 4 is 16; with the sign bit they are negative.
+  EXPECT_EQ(argmax({.height = 1, .width = 1, .channels = 4, .words = {7, 5, 4, 12}}, flint), 2);
+  EXPECT_EQ(argmax({.height = 1, .width = 1, .channels = 3, .words = {12, 13, 15}}, flint), 2);
 }
 
 TEST(Argmax, TakesTheLargestValueTheFirstOfEqualsAndNeverNotAReal) {

@@ -50,9 +50,18 @@ class AccuracyTable(TinyRunTest):
     def test_the_simulated_machine_gives_the_same_table(self):
         self.assertEqual(self.rows("--simulate"), self.rows())
 
+    def test_holds_every_kind_of_words(self):
+        text, rows = self.rows("--across", "numbers")
+        self.assertEqual([(row["numbers"], row["weight_bits"]) for row in rows],
+                         [("lp", "8"), ("int", "8"), ("ant", "8"), ("adaptivfloat", "8"), ("posit", "8"), ("lp", "4"), ("int", "4"),
+                          ("ant", "4"), ("posit", "4"), ("lp", "2"), ("int", "2"), ("posit", "2")])
+        self.assertEqual(text.splitlines()[2].split()[-3], "-")
+        self.assertEqual(self.rows("--across", "numbers", "--simulate"), (text, rows))
+
     def test_mistakes_end_in_one_line(self):
         for code, message, extra in [(3, "none.onnx", ["--network", self.folder / "none.onnx"]),
                                      (2, "--lpasim", ["--lpasim", self.folder / "none"]),
+                                     (2, "only fit chooses", ["--across", "numbers", "--method", "lpq"]),
                                      (2, "its folder does not exist", ["--csv", self.folder / "none" / "t.csv"])]:
             with self.subTest(message):
                 done = self.table(*extra)
