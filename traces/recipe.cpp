@@ -20,6 +20,11 @@ using workloads::LayerKind;
 /// Fits activations of any network that keeps its values within 2^-12..2^12.
 constexpr LpFormat activations{.n = 8, .es = 2, .rs = 3, .sf_q8 = 0};
 
+/// Activations of less than 8 bits.
+LpFormat narrow_format(int bits) {
+  return {.n = bits, .es = 0, .rs = bits - 1};
+}
+
 /// The format with the least squared error on normally distributed weights of variance 1 / k among the formats of that
 /// width whose largest word is beyond four standard deviations, if there is one.
 LpFormat weight_format(int bits, std::int64_t k) {
@@ -153,7 +158,7 @@ void set_weight_shares(Trace& trace, const std::map<int, double>& shares, bool n
       narrow_activations ? result_widths(trace.graph, bits) : std::vector<int>(bits.size(), 8);
   for (std::size_t i = 0; i < trace.layers.size(); ++i) {
     LpFormat output = activations;
-    if (results[i] < 8) output = {.n = results[i], .es = 0, .rs = results[i] - 1};
+    if (results[i] < 8) output = narrow_format(results[i]);
     trace.layers[i].output = output;
     trace.layers[i].encoded = trace.graph.layers[i].reencodes() ? activations : output;
   }
@@ -171,6 +176,7 @@ namespace {
 TensorFormat in_system(formats::NumberSystem numbers, const TensorFormat& format, double largest) {
   const std::vector<TensorFormat> all = formats_of(numbers, format.n);
   if (contains(numbers, format) || all.empty()) return format;
+  if (numbers == formats::NumberSystem::lp) return format.n == 8 ? activations : narrow_format(format.n);
   TensorFormat result = all.back();
   if (result.family == formats::Family::posit) return result;
   const int step = result.family == formats::Family::adaptivfloat ? 256 : 32;  // Of sf, 2^-8.
@@ -193,9 +199,14 @@ void use_numbers(Trace& trace, formats::NumberSystem numbers) {
   for (std::size_t i = 0; i < trace.layers.size(); ++i) {
     const Layer& layer = trace.graph.layers[i];
     if (!layer.uses_array()) continue;
-    const double largest =
-        layer.kind == LayerKind::conv ? deviations / std::sqrt(static_cast<double>(layer.k())) : largest_activation;
-    set_weight(trace, i, in_system(numbers, trace.layers[i].weight, largest));
+    const TensorFormat& weight = trace.layers[i].weight;
+    const bool own = layer.kind == LayerKind::conv;
+    if (own && numbers == formats::NumberSystem::lp && !contains(numbers, weight)) {
+      set_weight(trace, i, weight_format(weight.n, layer.k()));
+      continue;
+    }
+    const double largest = own ? deviations / std::sqrt(static_cast<double>(layer.k())) : largest_activation;
+    set_weight(trace, i, in_system(numbers, weight, largest));
   }
 }
 

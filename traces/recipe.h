@@ -34,9 +34,9 @@ void set_weight_bits(Trace& trace, int bits);
 void set_weight_shares(Trace& trace, const std::map<int, double>& shares, bool narrow_activations);
 
 /// Gives tensors of words that a machine does not compute with, because they are none of `numbers`, a format of the
-/// same width that it has: of 4-bit words of ant flint. The largest word of weights is about four of the standard
-/// deviations 1 / sqrt(K), that of all else about 8; a posit has no scale. Where the machine has no words of a width,
-/// formats stay.
+/// same width that it has: of 4-bit words of ant flint, of lp the recipes' formats. The largest word of weights is
+/// about four of the standard deviations 1 / sqrt(K), that of all else about 8; a posit has no scale. Formats that are
+/// numbers of the machine stay as they are, and so do all where it has no words of their width.
 void use_numbers(Trace& trace, formats::NumberSystem numbers);
 
 /// The position for which sums of k products cannot saturate whatever the words are, unless that leaves the least

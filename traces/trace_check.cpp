@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "quant/formats/number_system.h"
 #include "traces/csv.h"
 #include "traces/layer_table.h"
 #include "traces/trace.h"
@@ -106,10 +107,11 @@ class Checker {
       fail(path, fmt::format("a map of {} has more than {} elements", map.text(), largest_map));
   }
 
-  static void check_format(const std::string& path, const formats::TensorFormat& format) {
+  void check_format(const std::string& path, const formats::TensorFormat& format) {
     if (format.n != 2 && format.n != 4 && format.n != 8)
       fail(path, fmt::format("n is {} but must be 2, 4 or 8", format.n));
     if (const std::string wrong = formats::check(format); !wrong.empty()) fail(path, wrong);
+    if (const std::string wrong = systems_.add(format); !wrong.empty()) fail(path, wrong);
   }
 
   void require_same(std::string_view field, const formats::TensorFormat& format, const formats::TensorFormat& right,
@@ -341,7 +343,7 @@ class Checker {
       fail_layer("activation", fmt::format("is {} but must be none or relu beside an addend", activation_name(a.kind)));
   }
 
-  void check_formats() const {
+  void check_formats() {
     const TraceLayer& f = layer_formats();
     check_format(path("formats.output"), f.output);
     if (layer().uses_array()) {
@@ -388,6 +390,7 @@ class Checker {
   }
 
   const Trace& trace_;
+  formats::CommonSystems systems_;
   std::set<std::string> names_;
   std::size_t index_ = 0;
   std::int64_t macs_ = 0, ppu_ = 0;

@@ -32,7 +32,7 @@ class Pe : public sc_core::sc_module {
   sc_core::sc_in<WeightWire> weight_in{"weight_in"};
   sc_core::sc_out<WeightWire> weight_out{"weight_out"};
 
-  /// The converter must outlive the module and have arithmetic.lf_bits.
+  /// The converter must outlive the module and have arithmetic.lf_bits. Multipliers of significands need fixed sums.
   Pe(const sc_core::sc_module_name& name, const datapath::LogLinearConverter& converter,
      const formats::Arithmetic& arithmetic, const datapath::Stages& stages = {},
      datapath::Multiplier multiplier = datapath::Multiplier::logarithms);

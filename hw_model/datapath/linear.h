@@ -1,4 +1,5 @@
-// Words of the machines that LPA is compared with: their decoders, multipliers and encoder. Integers only.
+// Words of the machines that LPA is compared with: their decoders, multipliers and encoder. Integers only, but for the
+// making of tables.
 #pragma once
 
 #include <cstdint>

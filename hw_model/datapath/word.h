@@ -25,7 +25,7 @@ enum class Multiplier {
 };
 
 /// The static wires of a decoder or encoder. Legal: n 8, 4 or 2; of lp es 0..max(0, n-3) and rs 1..n-1 (2..n-1 if
-/// terminated); of posit and adaptivfloat es and rs = n-1; of others es = 0 and rs = n-1.
+/// terminated); posit: es 1; adaptivfloat: n 8 and es 4; pot and flint: n 4, es 0; integer: es 0; all these rs = n-1.
 struct WordFormat {
   std::uint8_t n = 8;
   std::uint8_t es = 0;

@@ -227,9 +227,9 @@ class Compiler {
     const formats::NumberSystem numbers = config_.numbers();
     if (contains(numbers, format)) return;
     throw MachineError(
-        fmt::format("layer '{}': {} are {}, but the machine computes with {} words (pe.datapath); quantize "
-                    "with --numbers {}",
-                    layer.name, what, to_string(format), to_string(numbers), to_string(numbers)));
+        fmt::format("layer '{}': {} are {}, but the machine computes with {} words of {} bits (pe.datapath), which "
+                    "lpasim quantize --numbers {} chooses",
+                    layer.name, what, to_string(format), to_string(numbers), widths_of(numbers), to_string(numbers)));
   }
 
   /// Whether there are elements of a copy's map that no box fills; they must be zeros.

@@ -41,7 +41,7 @@ struct Program {
 enum class ProgramData { packed, left_out };
 
 /// Lays out and maps the whole network. Throws MachineError if a layer or the memory does not fit the machine, or
-/// if words are wanted of a datapath of which they are not modelled.
+/// if a format is none of its number system's.
 Program compile(const hw::MachineConfig& config, const workloads::LayerGraph& graph, const lpq::QuantizedModel& model,
                 ProgramData data = ProgramData::packed);
 

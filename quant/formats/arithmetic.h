@@ -113,8 +113,7 @@ struct AccumulateEvents {
 ///   sign is applied; the two's complement sum saturates at integer_bits + fraction_bits bits. The first product is no
 ///   exception. An empty sum has Psum::no_exponent, which is below every exponent.
 /// - Fixed: the magnitude floor(lf * 2^(E - lf_bits - lsb)) is added with its sign, saturating at fixed_bits bits.
-/// - Linear operands, which fixed sums alone take: a product is +-s * 2^E, s that of the significands, and the
-/// magnitude
+/// - Linear operands, which fixed sums alone take: a product is +-s * 2^E, s that of the significands; the magnitude
 ///   floor(s * 2^(E - lsb)) is added.
 /// - NaR: once an operand is NaR, the sum is {0, no_exponent (fixed: 0), nar} whatever follows.
 class Accumulator {

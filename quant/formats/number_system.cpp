@@ -1,6 +1,7 @@
 #include "quant/formats/number_system.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -54,12 +55,37 @@ std::vector<TensorFormat> formats_of(NumberSystem system, int bits) {
   return lp_formats(bits);
 }
 
+std::string widths_of(NumberSystem system) {
+  std::string text;
+  for (const int bits : {2, 4, 8}) {
+    if (formats_of(system, bits).empty()) continue;
+    const char* separator = text.empty() ? "" : text.find(' ') == std::string::npos && text.size() == 1 ? " or " : ", ";
+    text = std::to_string(bits) + separator + text;
+  }
+  return text;
+}
+
 bool contains(NumberSystem system, const TensorFormat& format) {
   if (system == NumberSystem::lp) return !format.linear();
   TensorFormat unscaled = format;
   unscaled.sf_q8 = 0;
   const std::vector<TensorFormat> formats = formats_of(system, format.n);
   return std::ranges::find(formats, unscaled) != formats.end();
+}
+
+std::string CommonSystems::add(const TensorFormat& format) {
+  std::vector<NumberSystem> with;
+  for (const NumberSystem system : left_) {
+    if (contains(system, format)) with.push_back(system);
+  }
+  if (with.empty()) {
+    std::vector<std::string> names;
+    for (const NumberSystem system : left_) names.push_back(to_string(system));
+    return fmt::format("is {} but must be one of {}, as the formats before it are", to_string(format),
+                       fmt::join(names, ", "));
+  }
+  left_ = std::move(with);
+  return {};
 }
 
 }  // namespace lpa::formats

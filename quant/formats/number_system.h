@@ -26,7 +26,21 @@ NumberSystem parse_number_system(std::string_view name);
 /// Its formats of a width, without scale; none if it has no such words. Of lp with bounded regimes.
 std::vector<TensorFormat> formats_of(NumberSystem system, int bits);
 
+/// Their widths for a sentence: "8, 4 or 2".
+std::string widths_of(NumberSystem system);
+
 /// Whether the format, whatever its scale, is one of the system's.
 bool contains(NumberSystem system, const TensorFormat& format);
+
+/// Which systems have all formats seen so far: those of one network must be numbers of one machine.
+class CommonSystems {
+ public:
+  /// What is wrong with the next format, or empty; then it counts.
+  std::string add(const TensorFormat& format);
+
+ private:
+  std::vector<NumberSystem> left_{NumberSystem::lp, NumberSystem::integer, NumberSystem::ant,
+                                  NumberSystem::adaptivfloat, NumberSystem::posit};
+};
 
 }  // namespace lpa::formats

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
 #include <fmt/format.h>
@@ -12,9 +13,6 @@
 
 namespace lpa::formats {
 namespace {
-
-constexpr int octave_q8 = 1 << LpFormat::sf_fraction_bits;
-constexpr int sf_limit_q8 = 127 * octave_q8;
 
 int sf_of_scale(double scale) {
   return static_cast<int>(std::lround(-std::log2(scale) * octave_q8));
@@ -68,11 +66,15 @@ int TensorFormat::order(Word word) const {
 std::string check(const TensorFormat& format) {
   if (!format.linear()) return check(format.lp());
   if (std::string wrong = range_error("n", format.n, 2, 8); !wrong.empty()) return wrong;
-  if (std::string wrong = range_error("sf * 256", format.sf_q8, -sf_limit_q8, sf_limit_q8); !wrong.empty())
-    return wrong;
+
   if (format.family == Family::posit && format.sf_q8 != 0) return "sf must be 0: a posit has no scale";
-  if (format.family == Family::adaptivfloat && format.sf_q8 % octave_q8 != 0) {
-    return "sf must be a whole number: an adaptivfloat's bias is";
+  if (format.family == Family::adaptivfloat) {
+    if (format.sf_q8 % octave_q8 != 0) return "sf must be a whole number: an adaptivfloat's bias is";
+    constexpr int limit = sf_limit_q8 / octave_q8;
+    if (std::string wrong = range_error("bias", -format.sf_q8 / octave_q8, -limit, limit); !wrong.empty()) return wrong;
+  }
+  if (std::abs(format.sf_q8) > sf_limit_q8) {
+    return fmt::format("scale is 2^{:.4g} but must be 2^-127..2^127", -format.sf());
   }
   return check(number_format(format));
 }

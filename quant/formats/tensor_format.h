@@ -14,6 +14,10 @@ namespace lpa::formats {
 /// "LP", "posit", "adaptivfloat", "int", "pot", "flint": as texts of formats begin.
 const char* to_string(Family family);
 
+/// Units of sf_q8 in an octave, and the largest |sf_q8|.
+inline constexpr int octave_q8 = 1 << LpFormat::sf_fraction_bits;
+inline constexpr int sf_limit_q8 = 127 * octave_q8;
+
 /// A family, its parameters and a scale factor: x = 2^-sf times the value of the word without scale.
 struct TensorFormat {
   Family family = Family::lp;

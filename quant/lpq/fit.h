@@ -35,10 +35,9 @@ struct FitOptions {
 /// The formats of every tensor. Weights: least squared error of the words nearest_linear. Activations: least squared
 /// error of the words that the encoder would make of the fp32 network's values on the calibration images (1 x C x H x W
 /// each), of which at most about 200,000 per tensor are drawn; the network's input and constants are rounded
-/// nearest_linear. Words of other
-/// systems than lp are rounded by their own rule everywhere. Sums of products of computed values may be four times as
-/// large as the calibration images prove. Throws workloads::InputError for an option that is not legal, an unknown
-/// layer name or a value that is not finite; Cancelled if `cancel` is set.
+/// nearest_linear. Words of other systems than lp are rounded by their own rule everywhere. Sums of products of
+/// computed values may be four times as large as the calibration images prove. Throws workloads::InputError for an
+/// option that is not legal, an unknown layer name or a value that is not finite; Cancelled if `cancel` is set.
 NetworkFormats fit_formats(const workloads::Network& network, const workloads::LayerGraph& graph,
                            const std::vector<workloads::Tensor>& calibration_images, const FitOptions& options,
                            const Progress& progress = {}, const CancelFlag* cancel = nullptr);

@@ -14,8 +14,8 @@ using formats::NumberSystem;
 using formats::TensorFormat;
 using formats::Word;
 
-constexpr int octave_q8 = 256;
-constexpr int sf_limit_q8 = 127 * octave_q8;
+using formats::octave_q8;
+using formats::sf_limit_q8;
 
 /// The magnitudes of a format's words without scale, ascending, and what lies halfway below each.
 struct Levels {
@@ -43,7 +43,8 @@ LinearChoice best_scale(const ValueStatistics& values, TensorFormat format) {
   const auto largest = static_cast<double>(values.largest());
   if (largest == 0) return {format, 0};
   if (format.family == Family::adaptivfloat) {
-    format.sf_q8 = -octave_q8 * formats::fit_adaptiv_float(format.n, format.es, largest).bias;
+    const int bias = formats::fit_adaptiv_float(format.n, format.es, largest).bias;
+    format.sf_q8 = std::clamp(-octave_q8 * bias, -sf_limit_q8, sf_limit_q8);
   }
   if (format.family == Family::adaptivfloat || format.family == Family::posit) {
     return {format, levels.mean_squared_error(values, format.sf_q8)};
@@ -51,8 +52,9 @@ LinearChoice best_scale(const ValueStatistics& values, TensorFormat format) {
   constexpr int octaves = 6;
   const int first = static_cast<int>(std::floor(octave_q8 * std::log2(levels.levels.back() / largest)));
   LinearChoice best{format, std::numeric_limits<double>::infinity()};
-  for (int sf_q8 = first; sf_q8 <= first + octaves * octave_q8; ++sf_q8) {
-    if (std::abs(sf_q8) > sf_limit_q8) continue;
+  const int low = std::clamp(first, -sf_limit_q8, sf_limit_q8);
+  const int high = std::clamp(first + octaves * octave_q8, -sf_limit_q8, sf_limit_q8);
+  for (int sf_q8 = low; sf_q8 <= high; ++sf_q8) {
     const double error = levels.mean_squared_error(values, sf_q8);
     if (error >= best.mean_squared_error) continue;
     best.mean_squared_error = error;

@@ -17,8 +17,9 @@ struct LinearChoice {
 };
 
 /// The system's format of that width with the least squared error, the first one of equals; it must have one, and must
-/// not be lp. Scales: every multiple of 2^(1/256) that maps the largest word to 1 ... 1/64 of the largest value.
-/// adaptivfloat: the bias of its authors, by the largest value. posit: none. Values that are all zero give sf = 0.
+/// not be lp. Scales: every power of 2^(1/256) that maps the largest word to 1 ... 1/64 of the largest value.
+/// adaptivfloat: the bias of its authors, by the largest value. posit: none. All within |sf| <= 127, or the limit
+/// itself. Values that are all zero give sf = 0.
 LinearChoice search_linear_format(const ValueStatistics& values, formats::NumberSystem system, int n);
 
 /// The same for weights whose output channels have scales of their own: `channel_sf_q8` gets what each one exceeds the

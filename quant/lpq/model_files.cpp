@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "quant/formats/format_error.h"
+#include "quant/formats/number_system.h"
 #include "quant/lpq/digest.h"
 #include "quant/lpq/quantize.h"
 #include "quant/lpq/quantized_model.h"
@@ -178,7 +179,7 @@ struct WeightsFile {
   workloads::SafeTensors content;
 };
 
-/// Packed words of a format; none may be NaR.
+/// Packed words of a format, as check_words() wants them.
 std::vector<formats::Word> read_words(const WeightsFile& file, const std::string& name, std::size_t count,
                                       const TensorFormat& format) {
   const auto bits = static_cast<std::size_t>(format.n);
@@ -187,10 +188,8 @@ std::vector<formats::Word> read_words(const WeightsFile& file, const std::string
   if (pack_words(words, format.n) != bytes) {
     throw InputError(fmt::format("{}: tensor \"{}\": the bits behind the last word must be 0", file.name, name));
   }
-  const auto nar = std::find(words.begin(), words.end(), format.nar_word());
-  if (nar != words.end()) {
-    throw InputError(fmt::format("{}: tensor \"{}\": word {} is NaR but must be a real number", file.name, name,
-                                 nar - words.begin()));
+  if (const std::string wrong = check_words(words, format); !wrong.empty()) {
+    throw InputError(fmt::format("{}: tensor \"{}\": {}", file.name, name, wrong));
   }
   return words;
 }
@@ -271,6 +270,25 @@ const json& list(const Fields& fields, const char* field, std::size_t count, con
     fields.fail(field, fmt::format("has {} {} but {} has {}", items.size(), field, graph.network, count));
   }
   return items;
+}
+
+/// All formats are numbers of one machine.
+void require_one_system(const QuantizedModel& model, const Fields& fields) {
+  formats::CommonSystems systems;
+  const auto require = [&](const std::string& field, const TensorFormat& format) {
+    if (const std::string wrong = systems.add(format); !wrong.empty()) fields.fail(field.c_str(), wrong);
+  };
+  require("input.format", model.input);
+  for (std::size_t i = 0; i < model.constants.size(); ++i) {
+    require(fmt::format("constants[{}].format", i), model.constants[i].format);
+  }
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    const QuantizedLayer& layer = model.layers[i];
+    const std::string name = fmt::format("layers[{}]", i);
+    require(name + ".encoded.format", layer.encoded);
+    require(name + ".output.format", layer.output);
+    if (layer.kind == LayerKind::conv) require(name + ".weight.format", layer.weight);
+  }
 }
 
 /// Puts tensors into a file and returns their names.
@@ -385,6 +403,7 @@ QuantizedModel read_quantized_model(const std::filesystem::path& folder, const L
   for (std::size_t i = 0; i < layers.size(); ++i) {
     model.layers.push_back(read_layer(Fields(layers[i], fmt::format("layers[{}]", i), file), graph, model, weights));
   }
+  require_one_system(model, fields);
   return model;
 }
 

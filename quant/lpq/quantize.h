@@ -29,8 +29,8 @@ struct NetworkFormats {
   std::vector<LayerFormats> layers;              ///< One per layer of the graph, in its order.
 };
 
-/// The words of values rounded nearest_linear. [channel][...] where there are `channel_sf_q8`, the values of a channel
-/// being scaled by it first; an empty one scales nothing.
+/// The words of values rounded nearest_linear, of other words than LP by their own rule. [channel][...] where there are
+/// `channel_sf_q8`, the values of a channel being scaled by it first; an empty one scales nothing.
 std::vector<formats::Word> encode_channels(const formats::TensorFormat& format,
                                            std::span<const std::int16_t> channel_sf_q8, std::span<const float> values);
 

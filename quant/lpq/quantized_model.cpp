@@ -1,5 +1,9 @@
 #include "quant/lpq/quantized_model.h"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 namespace lpa::lpq {
 
 std::vector<std::uint8_t> pack_words(const std::vector<formats::Word>& words, int bits) {
@@ -20,6 +24,15 @@ std::vector<formats::Word> unpack_words(const std::vector<std::uint8_t>& bytes, 
     words[i] = static_cast<formats::Word>((bytes[i / per_byte] >> shift) & ((1 << bits) - 1));
   }
   return words;
+}
+
+std::string check_words(const std::vector<formats::Word>& words, const formats::TensorFormat& format) {
+  const auto found = std::ranges::find(words, format.nar_word());
+  if (found == words.end()) return {};
+  const auto index = found - words.begin();
+  if (format.has_nar()) return fmt::format("word {} is NaR but must be a real number", index);
+  return fmt::format("word {} is {:#x} but must be one that an encoder of {} makes", index, format.nar_word(),
+                     to_string(format));
 }
 
 }  // namespace lpa::lpq

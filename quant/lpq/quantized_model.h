@@ -75,12 +75,15 @@ struct QuantizedModel {
 void write(const QuantizedModel& model, const std::filesystem::path& folder);
 
 /// Reads them back and checks them against the graph: every layer present under its name, shapes and sizes equal,
-/// formats legal and of a width that the machine has, no NaR among the weights, and the weights those that quant.json
-/// was written with. Throws workloads::InputError naming the file and the field.
+/// formats legal, of a width that machines have and of one number system, no NaR among the weights, and the weights
+/// those that quant.json was written with. Throws workloads::InputError naming the file and the field.
 QuantizedModel read_quantized_model(const std::filesystem::path& folder, const workloads::LayerGraph& graph);
 
 /// Words of 2, 4 or 8 bits packed into bytes, the first word in the lowest bits; the last byte is padded with zeros.
 std::vector<std::uint8_t> pack_words(const std::vector<formats::Word>& words, int bits);
 std::vector<formats::Word> unpack_words(const std::vector<std::uint8_t>& bytes, int bits, std::size_t count);
+
+/// What is wrong with words of weights or constants, or empty: none may be 10..0, which is NaR or made by no encoder.
+std::string check_words(const std::vector<formats::Word>& words, const formats::TensorFormat& format);
 
 }  // namespace lpa::lpq

@@ -18,7 +18,8 @@ struct WordMap {
   friend bool operator==(const WordMap&, const WordMap&) = default;
 };
 
-/// The network's input (1 x C x H x W) as words of `format`, rounded nearest_linear.
+/// The network's input (1 x C x H x W) as words of `format`, rounded nearest_linear (of other words
+/// than LP by their own rule).
 WordMap quantize_input(const workloads::Tensor& image, const formats::TensorFormat& format);
 
 /// A map's values as fp32, 1 x C x H x W.

@@ -75,8 +75,7 @@ class Reader {
     const auto& bytes = data<std::uint8_t>(name, (words.size() * bits + 7) / 8, "U8");
     words = unpack_words(bytes, format.n, words.size());
     if (pack_words(words, format.n) != bytes) fail(name, "the bits behind the last word must be 0");
-    if (const auto nar = std::ranges::find(words, format.nar_word()); real && nar != words.end())
-      fail(name, fmt::format("word {} is NaR but must be a real number", nar - words.begin()));
+    if (const std::string wrong = check_words(words, format); real && !wrong.empty()) fail(name, wrong);
   }
 
   void read_layer(const std::string& name, QuantizedLayer& layer) const {

@@ -56,6 +56,11 @@ ExitCode evaluate(const Words& arguments) {
   const Inputs inputs = read_inputs(options, static_cast<int>(limit));
   const lpq::QuantizedModel model = read_quantized(options, inputs.graph);
 
+  if (model.input.linear() && machine.arithmetic.psum != formats::PsumKind::fixed) {
+    throw Error(ExitCode::usage, fmt::format("option '--psum.preset': {} words are added in fixed sums, expected fixed",
+                                             formats::to_string(model.input.family)));
+  }
+
   catch_interrupts();
   lpq::Evaluation words;
   lpq::Evaluation fp32;

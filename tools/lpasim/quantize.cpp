@@ -96,7 +96,7 @@ Command quantize_command() {
                       {.name = "numbers",
                        .placeholder = "SYSTEM",
                        .description = "fit: what words are: lp, int, ant (int, pot or flint), adaptivfloat or posit;\n"
-                                      "those that --hardware's PEs multiply in run",
+                                      "evaluate those other than lp with --psum.preset fixed",
                        .fallback = "lp"},
                       {.name = "activation-bits",
                        .placeholder = "BITS",
@@ -176,19 +176,14 @@ formats::NumberSystem number_system(const Arguments& options, const lpq::FitOpti
   }
   const auto require_width = [&](const char* option, int bits) {
     if (bits == lpq::follow_weights || !formats_of(numbers, bits).empty()) return;
-    const auto* value = options.find(option);
-    std::string have;
-    for (const int width : {8, 4, 2}) {
-      if (!formats_of(numbers, width).empty()) have += fmt::format("{}{}", have.empty() ? "" : " or ", width);
-    }
-    bad_value(*value, fmt::format("{}, the width of {} words", have, to_string(numbers)));
+    bad_value(*options.find(option), fmt::format("{}, the width of {} words", widths_of(numbers), to_string(numbers)));
   };
   require_width("weight-bits", fit.weight_bits);
   require_width("activation-bits", fit.activation_bits);
-  if (fit.activation_bits == lpq::follow_weights) {
-    require_width("activation-bits", std::min(8, 2 * fit.weight_bits));
-  }
   for (const auto& [layer, bits] : fit.layer_weight_bits) require_width("layer-bits", bits);
+  if (numbers == formats::NumberSystem::posit && fit.scales == lpq::ScaleMode::per_channel) {
+    bad_value(*options.find("sf"), "per-tensor, since posit words have no scale");
+  }
   return numbers;
 }
 
@@ -250,7 +245,10 @@ void set_budget(const Arguments& options, const workloads::LayerGraph& graph, lp
   if (on_machine) {
     if (search.activation_bits != 8) bad_value(*value, "bits or bytes, since --activation-bits is not 8");
     const hw::MachineConfig machine = options.machine();
-    if (machine.numbers() != formats::NumberSystem::lp) bad_value(*value, "a machine with pe.datapath = lp");
+    if (machine.numbers() != formats::NumberSystem::lp) {
+      bad_value(*value, fmt::format("bits or bytes, since LPQ chooses LP and the machine computes with {} words",
+                                    formats::to_string(machine.numbers())));
+    }
     if (!std::ranges::all_of(search.bits, [&](int bits) { return machine.takes(bits); })) {
       bad_value(*options.find("bits"), "widths that the machine's PEs take (pe.weight_bits)");
     }

@@ -67,9 +67,10 @@ driver::RunResult Simulation::simulate(const Workload& work, int threads) {
   driver::RunOptions run = run_;
   std::optional<WordCheck> word_check;
   if (check_) {
-    word_check.emplace(work.graph, work.model, record_.machine);
     run.keep_maps = true;
     run.finished = [&](std::size_t image, const driver::ImageResult& result) {
+      // Not before the machine has taken the network: its message is the better one.
+      if (!word_check) word_check.emplace(work.graph, work.model, record_.machine);
       (*word_check)(image, work.inputs.image(image), result);
     };
   }

@@ -55,6 +55,9 @@ TEST(TensorFormat, RefusesWhatNoMachineHas) {
   EXPECT_THROW(parse_tensor_format("lns<8,4>"), FormatError);
   EXPECT_THROW(parse_tensor_format("int<16,1>"), FormatError);
   EXPECT_THROW(parse_tensor_format("adaptivfloat<8,4,-400>"), FormatError);
+  EXPECT_THAT(check(TensorFormat(Family::adaptivfloat, 8, 4, -200 * 256)),
+              HasSubstr("bias is 200 but must be -127..127"));
+  EXPECT_THAT(check(TensorFormat(Family::integer, 8, 0, 200 * 256)), HasSubstr("scale is 2^-200"));
   EXPECT_THAT(check(TensorFormat(Family::posit, 8, 1, 256)), HasSubstr("sf must be 0"));
   EXPECT_THAT(check(TensorFormat(Family::adaptivfloat, 8, 4, 100)), HasSubstr("whole number"));
 }
@@ -115,6 +118,22 @@ TEST(NumberSystem, ContainsItsFormatsWhateverTheirScale) {
   EXPECT_FALSE(contains(NumberSystem::lp, parse_tensor_format("int<8,1>")));
   EXPECT_TRUE(contains(NumberSystem::lp, parse_tensor_format("LP<8,1,3,0,terminated>")));
   EXPECT_FALSE(contains(NumberSystem::integer, parse_tensor_format("LP<8,1,3,0>")));
+}
+
+TEST(NumberSystem, WidthsAreListed) {
+  EXPECT_EQ(widths_of(NumberSystem::lp), "8, 4 or 2");
+  EXPECT_EQ(widths_of(NumberSystem::ant), "8 or 4");
+  EXPECT_EQ(widths_of(NumberSystem::adaptivfloat), "8");
+}
+
+TEST(CommonSystems, RefusesTheFirstFormatThatNoMachineHasBesideTheOthers) {
+  CommonSystems systems;
+  EXPECT_EQ(systems.add(parse_tensor_format("int<8,1>")), "");  // int or ant
+  EXPECT_EQ(systems.add(parse_tensor_format("flint<4,1>")), "");
+  EXPECT_THAT(systems.add(parse_tensor_format("int<2,1>")), HasSubstr("must be one of ant, as the formats before"));
+  EXPECT_THAT(systems.add(parse_tensor_format("LP<8,1,3,0>")), HasSubstr("is LP<8,1,3,0>"));
+  EXPECT_EQ(systems.add(parse_tensor_format("int<4,1>")), "");
+  EXPECT_THAT(CommonSystems().add(parse_tensor_format("adaptivfloat<8,3,0>")), HasSubstr("one of lp, int, ant"));
 }
 
 TEST(NumberSystem, IsKnownByItsName) {

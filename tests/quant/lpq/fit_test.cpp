@@ -61,7 +61,7 @@ TEST_F(Fit, WordsOfOtherMachinesAreThoseOfTheirSystem) {
       EXPECT_TRUE(contains(options.numbers, model.input)) << name;
       for (const QuantizedLayer& layer : model.layers) {
         EXPECT_TRUE(contains(options.numbers, layer.output)) << name << ", " << layer.name;
-        if (layer.kind == LayerKind::conv) EXPECT_TRUE(contains(options.numbers, layer.weight)) << name;
+        EXPECT_TRUE(layer.kind != LayerKind::conv || contains(options.numbers, layer.weight)) << name;
       }
     }
   }
@@ -113,6 +113,17 @@ TEST(LinearSearch, AdaptivFloatHasItsAuthorsBiasAndAPositNone) {
   EXPECT_EQ(to_string(posit.format), "posit<8,1>");
   EXPECT_NEAR(posit.mean_squared_error, error_of(values, posit.format), 1e-9);
   EXPECT_EQ(search_linear_format(ValueStatistics({0, 0}), formats::NumberSystem::integer, 8).format.sf_q8, 0);
+}
+
+TEST(LinearSearch, ValuesBeyondEveryScaleGetTheLastOne) {
+  for (const auto system :
+       {formats::NumberSystem::integer, formats::NumberSystem::ant, formats::NumberSystem::adaptivfloat}) {
+    for (const float value : {1e-41F, 1e-37F, 3e38F}) {
+      const LinearChoice choice = search_linear_format(ValueStatistics({value, -value / 3}), system, 8);
+      EXPECT_EQ(formats::check(choice.format), "") << value;
+      EXPECT_TRUE(contains(system, choice.format)) << value;
+    }
+  }
 }
 
 TEST_F(Fit, DependsOnTheSeedOnlyWhereValuesAreDrawn) {

@@ -16,7 +16,7 @@ int sc_main(int, char**) {
   const workloads::LayerGraph graph{.network = "one.onnx", .layers = {layer}};
 
   lpq::QuantizedModel model;
-  const auto one = lpa::formats::encode(model.input, 1.0, lpa::formats::Rounding::nearest_linear);
+  const auto one = lpa::formats::encode(model.input.lp(), 1.0, lpa::formats::Rounding::nearest_linear);
   lpq::QuantizedLayer quantized;
   quantized.name = layer.name;
   quantized.weights = {one};

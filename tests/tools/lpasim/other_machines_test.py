@@ -55,12 +55,29 @@ class OtherMachines(TinyRunTest):
                 self.assertNotIn("LP<", formats)
 
     def test_words_of_another_machine_are_refused(self):
-        self.fail_with(4, "but the machine computes with int words (pe.datapath); quantize with --numbers int", *self.arguments(
+        self.fail_with(4, "but the machine computes with int words of 8, 4 or 2 bits (pe.datapath), which lpasim quantize --numbers int chooses", *self.arguments(
             "--hardware", CONFIGS / "int8_8x8.ini"))
         self.fail_with(4, "are int<8,", "run", "--network", self.network, "--quantized", self.quantize("int", 8), "--dataset", self.data,
-                       "--images", 2, "--out", self.folder / "R")
-        self.fail_with(2, "added in fixed sums", "evaluate", "--network", self.network, "--quantized", self.quantize("int", 8), "--dataset", self.data,
+                       "--images", 2, "--check", "--out", self.folder / "R")
+        self.fail_with(2, "'--psum.preset': int words are added in fixed sums", "evaluate", "--network", self.network, "--quantized", self.quantize("int", 8), "--dataset", self.data,
                        "--psum.preset", "wide", "--out", self.folder / "e.json")
+
+    def test_formats_of_several_machines_are_refused(self):
+        quantized = self.quantize("int", 8)
+        text = (quantized / "quant.json").read_text()
+        document = json.loads(text)
+        document["input"]["format"] = "posit<8,1>"
+        (quantized / "quant.json").write_text(json.dumps(document))
+        self.fail_with(3, "as the formats before it are", "evaluate", "--network", self.network, "--quantized", quantized, "--dataset",
+                       self.data, "--psum.preset", "fixed")
+
+    def test_traces_of_another_machine_replay_on_lpa(self):
+        trace = self.folder / "t.json"
+        self.succeed("import", self.network, "--quantized", self.quantize("adaptivfloat", 8), "--out", trace)
+        document = json.loads(trace.read_text())
+        document.pop("tensors", None)
+        trace.write_text(json.dumps(document))
+        self.assertIn("every word equals", self.succeed("replay", trace, "--check", "--out", self.folder / "R"))
 
     def test_wrong_numbers_are_usage_errors(self):
         quantize = ("quantize", "--network", self.network, "--dataset", self.data, "--images", 6, "--out", self.folder / "N")
@@ -68,6 +85,7 @@ class OtherMachines(TinyRunTest):
         self.fail_with(2, "'--weight-bits': '4' is not valid, expected 8, the width of adaptivfloat words", *quantize, "--numbers", "adaptivfloat",
                        "--weight-bits", 4)
         self.fail_with(2, "'--activation-bits': '2' is not valid, expected 8 or 4, the width of ant words", *quantize, "--numbers", "ant", "--activation-bits", 2)
+        self.fail_with(2, "'--sf': 'per-channel' is not valid, expected per-tensor", *quantize, "--numbers", "posit", "--sf", "per-channel")
         self.fail_with(2, "lp with --method lpq", *quantize, "--numbers", "int", "--method", "lpq")
         self.assertFalse((self.folder / "N").exists())
 
