@@ -1,4 +1,4 @@
-"""lpasim compare, and machines whose words are not modelled."""
+"""lpasim compare, and the costs of other machines on their own."""
 
 import json
 import unittest
@@ -14,7 +14,9 @@ CONFIGS = SOURCE / "hw_model/configs"
 class CompareTest(ProgramTest):
     def compare(self, out, *arguments):
         text = self.succeed("compare", "--trace", "resnet18", "--out", self.folder / out, *arguments)
-        return json.loads((self.folder / out / "compare.json").read_text()), text
+        report = json.loads((self.folder / out / "compare.json").read_text())
+        jsonschema.validate(report, json.loads((SOURCE / "tools/lpasim/compare.schema.json").read_text()))
+        return report, text
 
     def test_equal_areas_and_ratios(self):
         report, text = self.compare("C", "--hardware", "lpa,ant,adaptivfloat", "--monte-carlo", "20")
